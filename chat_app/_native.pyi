@@ -1,0 +1,218 @@
+"""The Rust core of the chat service.
+
+Every coroutine below runs on the core's own threads with the interpreter
+released. JSON answers come back as ``bytes`` that are ready to be sent.
+Numbers that name a row (``room_id`` and so on) may be any 64-bit integer: one that no
+row can have is "not found".
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import final
+
+class ChatError(Exception):
+    """A use case was refused or failed.
+
+    Args:
+        message: an English sentence for logs; never shown to clients.
+        code: stable name of the error, one of ``ERROR_CODES``.
+    """
+
+    code: str
+
+ERROR_CODES: tuple[str, ...]
+"""Every value ``ChatError.code`` can have."""
+
+@final
+class Identity:
+    """The active user a valid token stands for."""
+
+    @property
+    def user_id(self) -> int: ...
+    @property
+    def username(self) -> str: ...
+
+@final
+class Core:
+    """One running chat service: database, hub and socket threads.
+
+    The constructor only stores the settings; ``start`` opens everything.
+    Raises ``ValueError`` if a setting has a form the core cannot use (it names the key).
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        database_pool_size: int,
+        secret_key: str,
+        algorithm: str,
+        access_token_expire_minutes: int,
+        socket_threads: int,
+        outbox_max_bytes: int,
+    ) -> None: ...
+    def start(self) -> Awaitable[None]:
+        """Open the database, migrate it, take the single-process lock, start the socket threads.
+
+        Raises ``ChatError`` with a code of kind start-up: ``database_unavailable``, ``database_login_failed``,
+        ``transaction_pooler``, ``instance_running``, ``schema_missing``, ``invalid_configuration``. The message is
+        meant for the operator and names the setting to change; it holds no password.
+        """
+
+    def stop(self) -> Awaitable[None]:
+        """Close every socket with 1012, flush accepted messages, close the database. Twice is fine."""
+
+    def wait_lost(self) -> Awaitable[str]:
+        """Wait until this process may no longer serve (another one holds the single-process lock); gives the reason."""
+
+    # Accounts -------------------------------------------------------------------------------------------------------
+    def authenticate(self, token: str) -> Awaitable[Identity]:
+        """Codes: ``invalid_token``, ``inactive_user``, ``database_unavailable``."""
+
+    def register_user(self, *, username: str, email: str, full_name: str | None, password: str) -> Awaitable[bytes]:
+        """User. Codes: ``email_taken`` (checked first), ``username_taken``."""
+
+    def login(self, *, username: str, password: str) -> Awaitable[bytes]:
+        """``{"access_token", "token_type"}``. Codes: ``invalid_credentials``, ``inactive_user``."""
+
+    def get_user(self, user_id: int) -> Awaitable[bytes]:
+        """User. Codes: ``user_not_found``."""
+
+    def get_user_by_username(self, username: str) -> Awaitable[bytes]:
+        """User. Codes: ``user_not_found``."""
+
+    def list_users(self, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of User by ascending id."""
+
+    def update_user(self, identity: Identity, changes: dict[str, object]) -> Awaitable[bytes]:
+        """User after the change.
+
+        Args:
+            changes: any of ``username`` str, ``email`` str, ``full_name`` str or None (None clears it),
+                ``is_active`` bool. A key that is absent is left unchanged.
+
+        Codes: ``email_taken``, ``username_taken``.
+        """
+
+    # Rooms ----------------------------------------------------------------------------------------------------------
+    def list_public_rooms(self, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of Room by ascending id."""
+
+    def list_rooms_of_user(self, identity: Identity) -> Awaitable[bytes]:
+        """Array of Room by ascending id, every room the user has a membership row in."""
+
+    def create_room(
+        self, identity: Identity, *, name: str, description: str | None, is_private: bool
+    ) -> Awaitable[bytes]:
+        """Room; the caller is its owner and first member."""
+
+    def get_room(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
+        """Room. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def update_room(self, identity: Identity, room_id: int, changes: dict[str, object]) -> Awaitable[bytes]:
+        """Room after the change; ``changes`` may hold ``name`` str, ``description`` str or None, ``is_private`` bool.
+
+        Codes: ``room_not_found``, ``not_room_owner``.
+        """
+
+    def join_room(self, identity: Identity, room_id: int) -> Awaitable[bool]:
+        """True if the user became a member, False if already one. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def leave_room(self, identity: Identity, room_id: int) -> Awaitable[None]:
+        """Codes: ``room_not_found``, ``owner_cannot_leave``, ``not_a_member``."""
+
+    def add_room_member(
+        self, identity: Identity, room_id: int, *, user_id: int | None, username: str | None
+    ) -> Awaitable[bytes]:
+        """User that is now a member. Owner only; exactly one of ``user_id`` and ``username`` is given.
+
+        Codes: ``room_not_found``, ``not_room_owner``, ``user_not_found``.
+        """
+
+    def list_room_members(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
+        """Array of User by ascending id. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def list_online_users(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
+        """``{"room_id", "online_users", "count"}`` in order of connection.
+
+        Codes: ``room_not_found``, ``room_access_denied``.
+        """
+
+    # Messages -------------------------------------------------------------------------------------------------------
+    def list_messages(self, identity: Identity, room_id: int, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of Message, newest first. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def send_message(
+        self, identity: Identity, room_id: int, *, content: str, file_id: int | None
+    ) -> Awaitable[bytes]:
+        """Message, stored and sent to the open sockets of the room.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
+        """
+
+    # Files (records only) -------------------------------------------------------------------------------------------
+    def get_file(self, identity: Identity, file_id: int) -> Awaitable[bytes]:
+        """FileUpload. Codes: ``file_not_found``, ``file_access_denied``."""
+
+    def list_files_of_user(self, identity: Identity, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of the user's own FileUpload, newest first."""
+
+    # Sockets --------------------------------------------------------------------------------------------------------
+    def accept_socket(
+        self,
+        file_descriptor: int,
+        head: bytes,
+        *,
+        root_path: str,
+        ping_interval: float | None,
+        ping_timeout: float | None,
+        max_frame_bytes: int,
+        max_connections: int | None,
+    ) -> None:
+        """Take over a connected, non-blocking stream socket whose complete HTTP/1.1 upgrade request is ``head``.
+
+        The core owns ``file_descriptor`` from here on, answers the handshake itself (101, or 403 with an empty
+        body) and never calls back.
+
+        Raises:
+            RuntimeError: the core is not running; the descriptor still belongs to the caller.
+        """
+
+    def open_bridge(
+        self, room_id: str, token: str | None, *, on_output: Callable[[], object]
+    ) -> Awaitable[SocketBridge]:
+        """Open a session whose frames travel through ASGI messages instead of a descriptor.
+
+        Args:
+            room_id: the path segment as the client sent it.
+            token: the query parameter, if any.
+            on_output: called from a core thread, without arguments, each time the output goes from empty to
+                non-empty; meant to be ``loop.call_soon_threadsafe`` bound to an event.
+
+        Raises:
+            ChatError: ``handshake_refused``; answer 403 before accepting.
+        """
+
+@final
+class SocketBridge:
+    """One session that is fed by ASGI messages."""
+
+    def send_text(self, text: str) -> Awaitable[None]:
+        """Hand a text frame from the client to the session; waits while the session is behind."""
+
+    def send_binary(self) -> Awaitable[None]:
+        """Report a binary frame from the client (its content does not matter)."""
+
+    def take_output(self) -> tuple[list[str], tuple[int, str] | None]:
+        """The text frames to send now, and close code and reason once the session has ended (frames come first)."""
+
+    def disconnect(self) -> None:
+        """The client is gone: leave the room now."""
+
+def init_tracing(level: str) -> None:
+    """Send the core's log records to Python's ``logging`` under ``izpochat.*`` from ``level`` on."""
+
+def migrate_database(database_url: str) -> Awaitable[list[str]]:
+    """Create what is missing in the database and touch nothing else; gives the names of the tables created.
+
+    Raises ``ChatError`` as ``Core.start`` does.
+    """

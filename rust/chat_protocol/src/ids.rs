@@ -1,0 +1,49 @@
+//! Identifier newtypes shared by every crate.
+//!
+//! All ids are the `integer` keys of the database (32 bits, positive). A number
+//! that does not fit names nothing, so conversion from a client's number is
+//! fallible and callers answer "not found".
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i32);
+
+        impl $name {
+            /// The id a client's number stands for; none for zero, negative and
+            /// over-large numbers, which no row has.
+            pub fn from_client(number: i64) -> Option<Self> {
+                i32::try_from(number).ok().filter(|id| *id > 0).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    };
+}
+
+id!(
+    /// `users.id`.
+    UserId
+);
+id!(
+    /// `rooms.id`.
+    RoomId
+);
+id!(
+    /// `messages.id`.
+    MessageId
+);
+id!(
+    /// `file_uploads.id`.
+    FileId
+);

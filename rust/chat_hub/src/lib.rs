@@ -1,1 +1,31 @@
+//! Who is connected where, and how a frame reaches all of them.
+//!
+//! A connection is an id, a link and a bounded outbox, and lives on one shard: a
+//! thread with its own single-threaded runtime. What crosses threads is a
+//! command to a shard; everything a delivery touches is local to its thread.
+//!
+//! The one rule that orders everything: a room's presence is changed and its
+//! frames are queued to the shards under that room's entry in [`Hub`], so all
+//! shards see joins, leaves and publications of a room in the same order.
+//!
+//! The hub knows rooms, users and frames, but no HTTP, tokens, database or
+//! WebSocket decoding: a session (see `chat_gateway`) reads from a connection.
 
+mod bridge;
+mod connection;
+mod disconnect;
+mod heartbeat;
+mod hub;
+mod outbox;
+mod presence;
+mod shard;
+mod stream;
+
+pub use bridge::{BridgeOutput, OutputBatch};
+pub use connection::{Connection, ConnectionId, ConnectionRef};
+pub use disconnect::DisconnectReason;
+pub use heartbeat::Heartbeat;
+pub use hub::{AccessVersion, Hub, HubConfig, HubError, PublishPermit};
+pub use presence::Profile;
+pub use shard::{Link, NewConnection, SessionFactory};
+pub use stream::{Stream, StreamSource};

@@ -1,0 +1,49 @@
+//! The texts of `error` frames: the one place where errors become frames
+//! (contract section 6.4). Close codes are in `chat_hub::DisconnectReason`.
+
+use std::borrow::Cow;
+
+use chat_protocol::{EncodedFrame, FrameError, MAX_CONTENT_CHARACTERS, ServerFrame};
+
+/// Why a message was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostError {
+    #[error("the file does not exist")]
+    FileNotFound,
+    #[error("the file is not visible to the sender")]
+    FileAccessDenied,
+    #[error("the room does not exist any more")]
+    RoomNotFound,
+    #[error("the database cannot be reached")]
+    Unavailable,
+    #[error("the message could not be stored")]
+    Internal,
+}
+
+pub(crate) fn frame_error(error: &FrameError) -> EncodedFrame {
+    let text: Cow<'_, str> = match error {
+        FrameError::Malformed => "Formato de mensaje inválido".into(),
+        FrameError::EmptyMessage => "Mensaje vacío".into(),
+        FrameError::MessageTooLong => format!(
+            "Mensaje demasiado largo. Máximo permitido: {MAX_CONTENT_CHARACTERS} caracteres"
+        )
+        .into(),
+        FrameError::UnknownType(kind) => format!("Tipo de mensaje desconocido: {kind}").into(),
+    };
+    error_frame(&text)
+}
+
+pub(crate) fn post_error(error: PostError) -> EncodedFrame {
+    error_frame(match error {
+        PostError::FileNotFound => "Archivo no encontrado",
+        PostError::FileAccessDenied => "No tienes acceso a este archivo",
+        PostError::RoomNotFound => "Sala no encontrada",
+        PostError::Unavailable => "Servicio no disponible temporalmente",
+        PostError::Internal => "Error interno del servidor",
+    })
+}
+
+fn error_frame(message: &str) -> EncodedFrame {
+    ServerFrame::Error { message }.encode()
+}

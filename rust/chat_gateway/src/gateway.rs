@@ -1,0 +1,184 @@
+//! Decides handshakes and turns them into connections of the hub.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chat_hub::{
+    AccessVersion, BridgeOutput, Connection, ConnectionRef, Heartbeat, Hub, HubError, Link,
+    NewConnection, Profile, SessionFactory, StreamSource,
+};
+use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::{EncodedFrame, ServerFrame};
+use chrono::Utc;
+
+use crate::backend::{Admission, ChatBackend, Refusal};
+use crate::bridge::{self, BridgeInput};
+use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment};
+use crate::session::Session;
+use crate::socket;
+
+/// How handed-off sockets are served; the server in front decides.
+#[derive(Clone, Debug)]
+pub struct SocketOptions {
+    /// Prefix of the path that belongs to the deployment.
+    pub root_path: String,
+    /// None: no pings.
+    pub heartbeat: Option<Heartbeat>,
+    /// The longest frame and message, in bytes.
+    pub max_frame_bytes: usize,
+    /// None: no limit.
+    pub max_connections: Option<usize>,
+}
+
+/// The entrance for both transports.
+#[derive(Clone)]
+pub struct Gateway {
+    hub: Hub,
+    backend: Arc<dyn ChatBackend>,
+}
+
+impl Gateway {
+    pub fn new(hub: Hub, backend: Arc<dyn ChatBackend>) -> Self {
+        Self { hub, backend }
+    }
+
+    /// Answers an upgrade request and, if it is granted, attaches the socket.
+    pub async fn accept(&self, source: StreamSource, head: &[u8], options: &SocketOptions) {
+        let Some(mut request) = UpgradeRequest::parse(head, &options.root_path) else {
+            source.answer_and_close(FORBIDDEN);
+            return;
+        };
+        let (version, admission) = match self.admit(request.room_id, &request.token).await {
+            Ok(admitted) => admitted,
+            Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
+            Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
+        };
+        let leftover = std::mem::take(&mut request.leftover);
+        let max_frame_bytes = options.max_frame_bytes;
+        let session = self.session(&admission, request.room_id, move |connection, session| {
+            Box::pin(socket::run(connection, session, leftover, max_frame_bytes))
+        });
+        let preamble = Bytes::from(request.switching_protocols());
+        let new = NewConnection {
+            link: Link::Socket { source, preamble },
+            heartbeat: options.heartbeat,
+            session,
+        };
+        // A refusal by the hub drops the socket: the service is going down or full.
+        if let Ok(joined) = self.join(&admission, request.room_id, new, options.max_connections) {
+            self.recheck(version, joined, request.room_id, &request.token)
+                .await;
+        }
+    }
+
+    /// Admits a client whose frames another server carries.
+    ///
+    /// # Errors
+    /// Why the handshake must be refused.
+    pub async fn open_bridge(
+        &self,
+        room: &str,
+        token: Option<&str>,
+        output: Arc<BridgeOutput>,
+    ) -> Result<BridgeInput, Refusal> {
+        let room_id = parse_room_segment(room).ok_or(Refusal::Denied)?;
+        let token = token.ok_or(Refusal::Denied)?;
+        let (version, admission) = self.admit(room_id, token).await?;
+        let (input, frames) = BridgeInput::channel();
+        let session = self.session(&admission, room_id, move |connection, session| {
+            Box::pin(bridge::run(connection, session, frames))
+        });
+        let new = NewConnection {
+            link: Link::Bridge(output),
+            heartbeat: None,
+            session,
+        };
+        let joined = self
+            .join(&admission, room_id, new, None)
+            .map_err(|_| Refusal::Unavailable)?;
+        self.recheck(version, joined, room_id, token).await;
+        Ok(input)
+    }
+
+    async fn admit(
+        &self,
+        room_id: RoomId,
+        token: &str,
+    ) -> Result<(AccessVersion, Admission), Refusal> {
+        // Read before the decision: see `recheck`.
+        let version = self.hub.access_version();
+        Ok((version, self.backend.admit(room_id, token).await?))
+    }
+
+    /// Decides again if permissions changed while the handshake was decided. A
+    /// change before the version was read was seen by the decision; one after the
+    /// joining finds the connection in the room; this catches those in between.
+    async fn recheck(
+        &self,
+        version: AccessVersion,
+        joined: ConnectionRef,
+        room_id: RoomId,
+        token: &str,
+    ) {
+        if self.hub.access_version() == version {
+            return;
+        }
+        match self.backend.admit(room_id, token).await {
+            Ok(admission) => self.hub.update_profile(Profile::clone(&admission.profile)),
+            Err(_) => self.hub.revoke_connection(joined),
+        }
+    }
+
+    fn join(
+        &self,
+        admission: &Admission,
+        room_id: RoomId,
+        connection: NewConnection,
+        max_connections: Option<usize>,
+    ) -> Result<ConnectionRef, HubError> {
+        let profile = Arc::clone(&admission.profile);
+        let welcome = welcome(admission, profile.user_id, room_id);
+        self.hub
+            .join(profile, room_id, welcome, connection, max_connections)
+    }
+
+    fn session(
+        &self,
+        admission: &Admission,
+        room_id: RoomId,
+        run: impl FnOnce(Rc<Connection>, Session) -> Pin<Box<dyn Future<Output = ()>>> + Send + 'static,
+    ) -> SessionFactory {
+        let (hub, backend, user_id) = (
+            self.hub.clone(),
+            Arc::clone(&self.backend),
+            admission.profile.user_id,
+        );
+        Box::new(move |connection| {
+            let session = Session::new(hub, backend, connection.reference(), user_id, room_id);
+            run(connection, session)
+        })
+    }
+}
+
+fn welcome(admission: &Admission, user_id: UserId, room_id: RoomId) -> EncodedFrame {
+    let message = format!("Conectado a la sala: {}", admission.room_name);
+    ServerFrame::Welcome {
+        message,
+        room_id,
+        user_id,
+        timestamp: Utc::now(),
+    }
+    .encode()
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Gateway")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! Reads the upgrade request (RFC 6455, section 4.2.1) and writes its answer.
+//!
+//! The head was already parsed by the server in front; it is parsed again here
+//! because only its bytes cross the border, and nothing in it is trusted.
+
+use std::borrow::Cow;
+
+use chat_protocol::ids::RoomId;
+use chat_protocol::parse_integer_text;
+use percent_encoding::percent_decode_str;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+const MAX_HEADERS: usize = 128;
+
+pub(crate) const FORBIDDEN: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+pub(crate) const UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// An upgrade request to a room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UpgradeRequest {
+    pub(crate) room_id: RoomId,
+    pub(crate) token: String,
+    /// `Sec-WebSocket-Accept` of the answer.
+    pub(crate) accept_key: String,
+    /// What the client sent behind the request.
+    pub(crate) leftover: Vec<u8>,
+}
+
+impl UpgradeRequest {
+    /// Parses a complete request head. None for anything that is not an upgrade to a room with a token.
+    pub(crate) fn parse(head: &[u8], root_path: &str) -> Option<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let httparse::Status::Complete(head_bytes) = request.parse(head).ok()? else {
+            return None;
+        };
+        if request.method != Some("GET") || request.version != Some(1) {
+            return None;
+        }
+        let (path, query) = request.path?.split_once('?').unwrap_or((request.path?, ""));
+        let room_id = parse_room(path, root_path)?;
+        let token = last_query_value(query, "token").filter(|token| !token.is_empty())?;
+        let header = |name: &str| {
+            request
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case(name))
+                .map(|header| header.value)
+        };
+        if header("sec-websocket-version")? != b"13" {
+            return None;
+        }
+        let accept_key = derive_accept_key(header("sec-websocket-key")?.trim_ascii());
+        Some(Self {
+            room_id,
+            token,
+            accept_key,
+            leftover: head[head_bytes..].to_vec(),
+        })
+    }
+
+    /// The answer that opens the socket.
+    pub(crate) fn switching_protocols(&self) -> String {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
+            self.accept_key
+        )
+    }
+}
+
+/// The room a path segment names, in the forms of contract section 2.4.
+pub(crate) fn parse_room_segment(segment: &str) -> Option<RoomId> {
+    RoomId::from_client(parse_integer_text(segment)?)
+}
+
+/// `/api/ws/{room_id}` or `/ws/{room_id}` below the root path, a slash at the end allowed.
+fn parse_room(path: &str, root_path: &str) -> Option<RoomId> {
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    let root_path = root_path.trim_end_matches('/');
+    let path = path.strip_prefix(root_path).unwrap_or(&path);
+    let segment = path
+        .strip_prefix("/api/ws/")
+        .or_else(|| path.strip_prefix("/ws/"))?;
+    parse_room_segment(segment.strip_suffix('/').unwrap_or(segment))
+}
+
+/// The last value of a query parameter (contract section 2.1).
+fn last_query_value(query: &str, name: &str) -> Option<String> {
+    query.split('&').rev().find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| {
+            let text: Cow<'_, str> = if text.contains('+') {
+                text.replace('+', " ").into()
+            } else {
+                text.into()
+            };
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        (decode(key) == name).then(|| decode(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(path: &str) -> Option<UpgradeRequest> {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nrest"
+        );
+        UpgradeRequest::parse(head.as_bytes(), "/root/")
+    }
+
+    #[test]
+    fn rooms_and_tokens_are_found() {
+        for path in [
+            "/api/ws/7?token=abc",
+            "/ws/7/?token=abc",
+            "/api/ws/%2B7.0?x=1&token=z&token=abc",
+            "/root/ws/7?token=abc",
+        ] {
+            let request = parse(path).expect(path);
+            assert_eq!(
+                (request.room_id, request.token.as_str()),
+                (RoomId(7), "abc"),
+                "{path}"
+            );
+            assert_eq!(request.leftover, b"rest");
+            // The example of RFC 6455, section 1.3.
+            assert_eq!(request.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for path in [
+            "/api/ws/7",
+            "/api/ws/7?token=",
+            "/api/ws/0?token=a",
+            "/api/ws/-7?token=a",
+            "/api/ws/x?token=a",
+            "/api/ws/99999999999999999999?token=a",
+            "/api/ws/?token=a",
+            "/api/ws/7/8?token=a",
+            "/other/7?token=a",
+            "/api/ws/%ff?token=a",
+            "/api/ws/1e3?token=a",
+        ] {
+            assert_eq!(parse(path), None, "{path}");
+        }
+        assert_eq!(UpgradeRequest::parse(b"GET / HTTP/1.1\r\n", ""), None);
+        assert_eq!(UpgradeRequest::parse(b"\0\xff", ""), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! The IzpoChat dialect: what each frame of a client does (contract section 6.3).
+//!
+//! Messages of one connection are stored in the order they came, several at a
+//! time under way. Any other frame waits until they are done, so that a client
+//! sees answers in the order of its requests. All answers go through the hub's
+//! queue for the connection, behind the publications queued before.
+
+use std::sync::Arc;
+
+use chat_hub::{ConnectionRef, Hub};
+use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::{ClientFrame, EncodedFrame, FrameError, ServerFrame};
+use chrono::Utc;
+use tokio::sync::Semaphore;
+
+use crate::backend::ChatBackend;
+use crate::error::{frame_error, post_error};
+
+/// Messages of one connection that may wait for their commit.
+const MAX_MESSAGES_IN_FLIGHT: u32 = 64;
+
+pub(crate) struct Session {
+    hub: Hub,
+    backend: Arc<dyn ChatBackend>,
+    connection: ConnectionRef,
+    user_id: UserId,
+    room_id: RoomId,
+    in_flight: Arc<Semaphore>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        hub: Hub,
+        backend: Arc<dyn ChatBackend>,
+        connection: ConnectionRef,
+        user_id: UserId,
+        room_id: RoomId,
+    ) -> Self {
+        let in_flight = Arc::new(Semaphore::new(MAX_MESSAGES_IN_FLIGHT as usize));
+        Self {
+            hub,
+            backend,
+            connection,
+            user_id,
+            room_id,
+            in_flight,
+        }
+    }
+
+    /// Handles a text frame.
+    pub(crate) async fn on_text(&self, text: &str) {
+        let frame = match ClientFrame::parse(text) {
+            Ok(ClientFrame::Message(draft)) => {
+                // The semaphore is never closed.
+                let Ok(place) = Arc::clone(&self.in_flight).acquire_owned().await else {
+                    return;
+                };
+                let (hub, connection) = (self.hub.clone(), self.connection);
+                let done = Box::new(move |outcome| {
+                    if let Err(error) = outcome {
+                        hub.reply(connection, post_error(error));
+                    }
+                    drop(place);
+                });
+                self.backend
+                    .post_message(self.user_id, self.room_id, draft, done)
+                    .await;
+                return;
+            }
+            Ok(ClientFrame::Typing(typing)) => {
+                self.messages_done().await;
+                self.publish_typing(typing);
+                return;
+            }
+            Ok(ClientFrame::Ping) => ServerFrame::Pong {
+                user_id: self.user_id,
+                timestamp: Utc::now(),
+            }
+            .encode(),
+            Err(error) => frame_error(&error),
+        };
+        self.reply(frame).await;
+    }
+
+    /// Handles a binary frame, which no client has a reason to send.
+    pub(crate) async fn on_binary(&self) {
+        self.reply(frame_error(&FrameError::Malformed)).await;
+    }
+
+    fn publish_typing(&self, typing: bool) {
+        let Some(profile) = self.hub.profile(self.user_id) else {
+            return;
+        };
+        let frame = ServerFrame::Typing {
+            user_id: self.user_id,
+            username: &profile.username,
+            typing,
+            timestamp: Utc::now(),
+        };
+        self.hub
+            .publish_lossy_except(self.room_id, frame.encode(), self.user_id);
+    }
+
+    async fn reply(&self, frame: EncodedFrame) {
+        self.messages_done().await;
+        self.hub.reply(self.connection, frame);
+    }
+
+    async fn messages_done(&self) {
+        let _all = self.in_flight.acquire_many(MAX_MESSAGES_IN_FLIGHT).await;
+    }
+}

@@ -1,0 +1,408 @@
+//! One connection as its shard sees it: state, link, outbox and pulse.
+//!
+//! Lives on one thread. Frames for it come from the shard's command loop only,
+//! so their order is the order of the commands. `disconnect` is the one way a
+//! connection ends, whatever the cause; `finish` is the last thing a session does.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::{EncodedFrame, encode_close};
+use tokio::sync::Notify;
+
+use crate::bridge::BridgeOutput;
+use crate::disconnect::DisconnectReason;
+use crate::heartbeat::Pulse;
+use crate::outbox::{MAX_SLICES, Outbox};
+use crate::shard::ShardState;
+use crate::stream::Stream;
+
+/// How long a connection may take to end properly before it is dropped.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Unique for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Names a connection from any thread.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionRef {
+    pub(crate) id: ConnectionId,
+    pub(crate) shard: usize,
+}
+
+/// One frame to deliver; a lossy one may be left out for a reader that is behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) frame: EncodedFrame,
+    pub(crate) lossy: bool,
+}
+
+/// A connection on its own thread.
+pub struct Connection {
+    id: ConnectionId,
+    user_id: UserId,
+    room_id: RoomId,
+    shard: Rc<ShardState>,
+    link: LocalLink,
+    pub(crate) pulse: Option<Pulse>,
+    /// None while open.
+    end: Cell<Option<DisconnectReason>>,
+    finished: Cell<bool>,
+    /// Notified when `end`, `finished` or the emptiness of the outbox changes; all waiters are on this thread.
+    changed: Notify,
+    /// Where this connection stands in the shard's list of the room's readers.
+    pub(crate) room_index: Cell<usize>,
+}
+
+pub(crate) enum LocalLink {
+    Socket {
+        stream: Stream,
+        outbox: RefCell<Outbox>,
+        draining: Cell<bool>,
+    },
+    Bridge(Arc<BridgeOutput>),
+}
+
+impl Connection {
+    pub(crate) fn new(
+        id: ConnectionId,
+        user_id: UserId,
+        room_id: RoomId,
+        shard: Rc<ShardState>,
+        link: LocalLink,
+        pulse: Option<Pulse>,
+    ) -> Self {
+        Self {
+            id,
+            user_id,
+            room_id,
+            shard,
+            link,
+            pulse,
+            end: Cell::new(None),
+            finished: Cell::new(false),
+            changed: Notify::new(),
+            room_index: Cell::new(0),
+        }
+    }
+
+    pub fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    pub fn room_id(&self) -> RoomId {
+        self.room_id
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The name of this connection for other threads.
+    pub fn reference(&self) -> ConnectionRef {
+        ConnectionRef {
+            id: self.id,
+            shard: self.shard.index(),
+        }
+    }
+
+    /// False once `disconnect` was called, here or by the shard.
+    pub fn is_open(&self) -> bool {
+        self.end.get().is_none()
+    }
+
+    /// Waits until the connection is no longer open.
+    pub async fn closing(&self) {
+        while self.is_open() {
+            self.changed.notified().await;
+        }
+    }
+
+    /// Notes the answer to a ping.
+    pub fn pong_received(&self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.pong_received();
+        }
+    }
+
+    /// Reads from the socket without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing; `Unsupported` for a bridge, which is fed instead.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.link {
+            LocalLink::Socket { stream, .. } => stream.try_read(buffer),
+            LocalLink::Bridge(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Waits until `try_read` may give something.
+    ///
+    /// # Errors
+    /// If the runtime is stopping.
+    pub async fn readable(&self) -> io::Result<()> {
+        match &self.link {
+            LocalLink::Socket { stream, .. } => stream.readable().await,
+            LocalLink::Bridge(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Sends raw wire bytes: pongs and close answers of the session's codec. They
+    /// queue behind whatever waits. Dropped once the connection is closing,
+    /// because nothing may follow our close frame.
+    pub fn send_control(self: &Rc<Self>, bytes: &[u8]) {
+        if self.is_open()
+            && let Err(reason) = self.send_bytes(Bytes::copy_from_slice(bytes))
+        {
+            self.disconnect(reason);
+        }
+    }
+
+    /// Ends the connection: leaves the room, announces it, tells the peer. Does
+    /// nothing if it has ended already.
+    pub fn disconnect(self: &Rc<Self>, reason: DisconnectReason) {
+        if !self.is_open() {
+            return;
+        }
+        self.end.set(Some(reason));
+        self.shard.leave(self);
+        match (&self.link, reason.close_code()) {
+            (LocalLink::Bridge(output), Some((code, text))) => {
+                output.close(code, text, reason == DisconnectReason::SlowConsumer);
+            }
+            (LocalLink::Socket { outbox, .. }, Some((code, text))) => {
+                if reason == DisconnectReason::SlowConsumer {
+                    outbox.borrow_mut().keep_only_partial();
+                }
+                if self.queue_and_drain(encode_close(code, text)).is_err() {
+                    // The peer is gone: there is nobody to linger for.
+                    *outbox.borrow_mut() = Outbox::default();
+                }
+            }
+            (_, None) => {}
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// The last step of a session: gives the peer a moment to take what is queued
+    /// and to answer the close frame, then forgets the connection.
+    pub async fn finish(self: Rc<Self>) {
+        // Whoever ends a session without a reason has lost its peer.
+        self.disconnect(DisconnectReason::ConnectionLost);
+        let _ = tokio::time::timeout(LINGER, self.linger()).await;
+        self.forget();
+    }
+
+    async fn linger(&self) {
+        let LocalLink::Socket { outbox, .. } = &self.link else {
+            return;
+        };
+        if self.end.get() == Some(DisconnectReason::ConnectionLost) {
+            return;
+        }
+        while !outbox.borrow().is_empty() {
+            self.changed.notified().await;
+        }
+        if self.end.get() == Some(DisconnectReason::ClientClosed) {
+            return;
+        }
+        // Our close frame is out: read on until the peer ends, or unread bytes
+        // would turn the end of the stream into a reset that can destroy it.
+        let mut discarded = [0; 1024];
+        loop {
+            match self.try_read(&mut discarded) {
+                Ok(0) => return,
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.readable().await.is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Removes the last traces; safe to call twice.
+    pub(crate) fn forget(&self) {
+        self.finished.set(true);
+        self.changed.notify_waiters();
+        self.shard.forget(self.id);
+    }
+
+    /// Delivers frames in order; `slices` are the wire bytes of the same frames.
+    ///
+    /// # Errors
+    /// Why the connection must end. The caller does that after its loop over readers.
+    pub(crate) fn deliver(
+        self: &Rc<Self>,
+        deliveries: &[Delivery],
+        slices: &[IoSlice<'_>],
+    ) -> Result<(), DisconnectReason> {
+        let (stream, outbox) = match &self.link {
+            LocalLink::Socket { stream, outbox, .. } => (stream, outbox),
+            LocalLink::Bridge(output) => {
+                let fits = deliveries
+                    .iter()
+                    .all(|delivery| output.push(&delivery.frame, self.shard.outbox_max_bytes()));
+                return if fits {
+                    Ok(())
+                } else {
+                    Err(DisconnectReason::SlowConsumer)
+                };
+            }
+        };
+        let (mut next, mut offset) = (0, 0);
+        if outbox.borrow().is_empty() {
+            while next < slices.len() {
+                let chunk = &slices[next..slices.len().min(next + MAX_SLICES)];
+                match stream.try_write_vectored(chunk) {
+                    Ok(written) => {
+                        let (whole, rest) = split_written(chunk, written);
+                        next += whole;
+                        if whole < chunk.len() {
+                            offset = rest;
+                            break;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return Err(DisconnectReason::ConnectionLost),
+                }
+            }
+            if next == slices.len() {
+                return Ok(());
+            }
+        }
+        let mut queue = outbox.borrow_mut();
+        if offset > 0 {
+            queue.push_partial(deliveries[next].frame.wire_bytes().clone(), offset);
+            next += 1;
+        }
+        let max_bytes = self.shard.outbox_max_bytes();
+        for delivery in &deliveries[next..] {
+            if delivery.lossy && queue.len_bytes() > max_bytes / 4 {
+                continue;
+            }
+            let bytes = delivery.frame.wire_bytes();
+            if queue.would_overflow(bytes.len(), max_bytes) {
+                return Err(DisconnectReason::SlowConsumer);
+            }
+            queue.push(bytes.clone());
+        }
+        drop(queue);
+        self.start_draining();
+        Ok(())
+    }
+
+    /// Queues wire bytes that are for this connection alone and writes what goes.
+    ///
+    /// # Errors
+    /// Why the connection must end.
+    pub(crate) fn send_bytes(self: &Rc<Self>, bytes: Bytes) -> Result<(), DisconnectReason> {
+        let LocalLink::Socket { outbox, .. } = &self.link else {
+            return Ok(());
+        };
+        if outbox
+            .borrow()
+            .would_overflow(bytes.len(), self.shard.outbox_max_bytes())
+        {
+            return Err(DisconnectReason::SlowConsumer);
+        }
+        self.queue_and_drain(bytes)
+    }
+
+    fn queue_and_drain(self: &Rc<Self>, bytes: Bytes) -> Result<(), DisconnectReason> {
+        let LocalLink::Socket { outbox, .. } = &self.link else {
+            return Ok(());
+        };
+        outbox.borrow_mut().push(bytes);
+        self.write_outbox()
+            .map_err(|_| DisconnectReason::ConnectionLost)?;
+        if !outbox.borrow().is_empty() {
+            self.start_draining();
+        }
+        Ok(())
+    }
+
+    /// Writes from the outbox until it is empty or the socket takes no more.
+    fn write_outbox(&self) -> io::Result<()> {
+        let LocalLink::Socket { stream, outbox, .. } = &self.link else {
+            return Ok(());
+        };
+        let mut outbox = outbox.borrow_mut();
+        while !outbox.is_empty() {
+            let written = stream.try_write_vectored(&outbox.slices());
+            match written {
+                Ok(written) => outbox.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the task that empties the outbox, unless it runs already. It exists
+    /// only while something waits, so that idle connections have no second task.
+    fn start_draining(self: &Rc<Self>) {
+        let LocalLink::Socket { draining, .. } = &self.link else {
+            return;
+        };
+        if !draining.replace(true) {
+            tokio::task::spawn_local(drain(Rc::clone(self)));
+        }
+    }
+}
+
+async fn drain(connection: Rc<Connection>) {
+    let LocalLink::Socket {
+        stream,
+        outbox,
+        draining,
+    } = &connection.link
+    else {
+        return;
+    };
+    while !outbox.borrow().is_empty() && !connection.finished.get() {
+        let writable = tokio::select! {
+            writable = stream.writable() => writable,
+            () = connection.changed.notified() => continue,
+        };
+        if writable.and_then(|()| connection.write_outbox()).is_err() {
+            connection.disconnect(DisconnectReason::ConnectionLost);
+            *outbox.borrow_mut() = Outbox::default();
+        }
+    }
+    draining.set(false);
+    connection.changed.notify_waiters();
+}
+
+/// How many slices `written` bytes cover, and how far into the next one they reach.
+fn split_written(slices: &[IoSlice<'_>], mut written: usize) -> (usize, usize) {
+    for (index, slice) in slices.iter().enumerate() {
+        if written < slice.len() {
+            return (index, written);
+        }
+        written -= slice.len();
+    }
+    (slices.len(), 0)
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("room_id", &self.room_id)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! Pings without a timer per connection: a wheel of due times per shard.
+//!
+//! Each connection stands in the wheel once. When it is due it is either pinged,
+//! found without a pong (and ended), or, its pong being in, put back for the
+//! next ping. Times are ticks of 50 ms since the shard started.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::connection::ConnectionId;
+
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+
+/// How often a peer is pinged and how long its pong may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// From one ping to the next.
+    pub interval: Duration,
+    /// From a ping to its pong, at the latest.
+    pub timeout: Duration,
+}
+
+/// Due times of the connections of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct HeartbeatWheel {
+    due: BTreeMap<u64, Vec<ConnectionId>>,
+}
+
+impl HeartbeatWheel {
+    pub(crate) fn schedule(&mut self, connection: ConnectionId, tick: u64) {
+        self.due.entry(tick).or_default().push(connection);
+    }
+
+    /// The earliest tick at which something is due.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.due.keys().next().copied()
+    }
+
+    /// The connections that are due at `tick` or were before.
+    pub(crate) fn take_due(&mut self, tick: u64) -> Vec<ConnectionId> {
+        let later = self.due.split_off(&(tick + 1));
+        let due = std::mem::replace(&mut self.due, later);
+        due.into_values().flatten().collect()
+    }
+}
+
+/// What to do with a connection that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// Send a ping and look again at that tick.
+    Ping { again_at: u64 },
+    /// The pong is in; the next ping is due at that tick.
+    Wait { until: u64 },
+    /// No pong in time.
+    Dead,
+}
+
+/// The heartbeat of one connection.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    heartbeat: Heartbeat,
+    state: Cell<PulseState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PulseState {
+    Resting,
+    Pinged { at: u64 },
+    Answered { pinged_at: u64 },
+}
+
+impl Pulse {
+    pub(crate) fn new(heartbeat: Heartbeat) -> Self {
+        Self {
+            heartbeat,
+            state: Cell::new(PulseState::Resting),
+        }
+    }
+
+    pub(crate) fn first_due(&self, now: u64) -> u64 {
+        now + ticks(self.heartbeat.interval)
+    }
+
+    pub(crate) fn pong_received(&self) {
+        if let PulseState::Pinged { at } = self.state.get() {
+            self.state.set(PulseState::Answered { pinged_at: at });
+        }
+    }
+
+    pub(crate) fn beat(&self, now: u64) -> Beat {
+        match self.state.get() {
+            PulseState::Pinged { .. } => Beat::Dead,
+            PulseState::Answered { pinged_at }
+                if pinged_at + ticks(self.heartbeat.interval) > now =>
+            {
+                self.state.set(PulseState::Resting);
+                Beat::Wait {
+                    until: pinged_at + ticks(self.heartbeat.interval),
+                }
+            }
+            PulseState::Answered { .. } | PulseState::Resting => {
+                self.state.set(PulseState::Pinged { at: now });
+                Beat::Ping {
+                    again_at: now + ticks(self.heartbeat.timeout),
+                }
+            }
+        }
+    }
+}
+
+fn ticks(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis().div_ceil(TICK.as_millis()))
+        .unwrap_or(u64::MAX / 4)
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEARTBEAT: Heartbeat = Heartbeat {
+        interval: Duration::from_secs(20),
+        timeout: Duration::from_secs(10),
+    };
+
+    #[test]
+    fn an_answering_peer_is_pinged_at_the_interval() {
+        let pulse = Pulse::new(HEARTBEAT);
+        assert_eq!(pulse.first_due(0), 400);
+        assert_eq!(pulse.beat(400), Beat::Ping { again_at: 600 });
+        pulse.pong_received();
+        assert_eq!(pulse.beat(600), Beat::Wait { until: 800 });
+        assert_eq!(pulse.beat(800), Beat::Ping { again_at: 1000 });
+    }
+
+    #[test]
+    fn a_silent_peer_is_dead_after_the_timeout() {
+        let pulse = Pulse::new(HEARTBEAT);
+        pulse.pong_received(); // Unsolicited: proves nothing about the ping to come.
+        assert_eq!(pulse.beat(400), Beat::Ping { again_at: 600 });
+        assert_eq!(pulse.beat(600), Beat::Dead);
+    }
+
+    #[test]
+    fn a_timeout_beyond_the_interval_pings_at_once() {
+        let pulse = Pulse::new(Heartbeat {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(5),
+        });
+        assert_eq!(pulse.beat(20), Beat::Ping { again_at: 120 });
+        pulse.pong_received();
+        assert_eq!(pulse.beat(120), Beat::Ping { again_at: 220 });
+    }
+
+    #[test]
+    fn the_wheel_gives_what_is_due_and_keeps_the_rest() {
+        let mut wheel = HeartbeatWheel::default();
+        for (id, tick) in [(1, 5), (2, 7), (3, 7), (4, 8)] {
+            wheel.schedule(ConnectionId(id), tick);
+        }
+        assert_eq!(
+            wheel.take_due(7),
+            [ConnectionId(1), ConnectionId(2), ConnectionId(3)]
+        );
+        assert_eq!(wheel.take_due(7), []);
+        assert_eq!(wheel.take_due(100), [ConnectionId(4)]);
+    }
+}

@@ -1,0 +1,88 @@
+//! The byte stream under a connection: TCP or a Unix socket, non-blocking.
+
+use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
+
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected stream socket that is not yet part of a runtime, and so may cross threads.
+#[derive(Debug)]
+pub enum StreamSource {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl StreamSource {
+    /// Takes a connected stream socket and makes it non-blocking.
+    ///
+    /// # Errors
+    /// If the descriptor is no connected stream socket.
+    pub fn from_descriptor(descriptor: OwnedFd) -> io::Result<Self> {
+        let socket = socket2::Socket::from(descriptor);
+        socket.set_nonblocking(true)?;
+        if socket.local_addr()?.is_unix() {
+            Ok(Self::Unix(OwnedFd::from(socket).into()))
+        } else {
+            socket.set_tcp_nodelay(true)?;
+            Ok(Self::Tcp(socket.into()))
+        }
+    }
+
+    /// Writes a short answer and closes; used for refusals, where nothing else follows.
+    pub fn answer_and_close(self, answer: &[u8]) {
+        use std::io::Write as _;
+        // A refusal that does not fit an empty socket buffer is not worth waiting for.
+        let _ = match self {
+            Self::Tcp(mut stream) => stream
+                .write_all(answer)
+                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
+            Self::Unix(mut stream) => stream
+                .write_all(answer)
+                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
+        };
+    }
+
+    pub(crate) fn register(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
+            Self::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
+        })
+    }
+}
+
+/// A stream registered with the runtime of one shard.
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Unix(stream) => stream.try_read(buffer),
+        }
+    }
+
+    pub(crate) fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write_vectored(slices),
+            Self::Unix(stream) => stream.try_write_vectored(slices),
+        }
+    }
+
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.readable().await,
+            Self::Unix(stream) => stream.readable().await,
+        }
+    }
+
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.writable().await,
+            Self::Unix(stream) => stream.writable().await,
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Parses what a client sends (contract sections 6.3 and 6.4).
+//!
+//! Parsing is total: every text is either a frame or one of the `FrameError`
+//! variants, whatever its depth, size or encoding tricks.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+/// The longest `content` in Unicode characters. The contract wants at least
+/// 100 000; the bound keeps one message far below a reader's outbox.
+pub const MAX_CONTENT_CHARACTERS: usize = 131_072;
+
+/// An unknown `type` is echoed in the error up to this many characters.
+const MAX_ECHOED_TYPE_CHARACTERS: usize = 200;
+
+/// A frame from a client, valid in form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// `{"type":"message","content":s,"file_id":n?}`; a missing `type` means this.
+    Message(MessageDraft),
+    /// `{"type":"typing","typing":bool}`
+    Typing(bool),
+    /// `{"type":"ping"}`
+    Ping,
+}
+
+/// A message before it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageDraft {
+    /// Trimmed at both ends; may be empty only with a file.
+    pub content: String,
+    /// The number the client sent; it may name no file.
+    pub file_id: Option<i64>,
+}
+
+/// Why a text is not a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("the frame is not of a known form")]
+    Malformed,
+    #[error("the message has neither text nor file")]
+    EmptyMessage,
+    #[error("the message is too long")]
+    MessageTooLong,
+    #[error("the frame type is unknown")]
+    UnknownType(String),
+}
+
+impl ClientFrame {
+    /// Parses one text frame.
+    ///
+    /// # Errors
+    /// One `FrameError` for each row of contract section 6.4.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let mut fields: Fields = serde_json::from_str(text).map_err(|_| FrameError::Malformed)?;
+        match fields.kind.take() {
+            None => fields.into_message(),
+            Some(Value::String(kind)) => match kind.as_str() {
+                "message" => fields.into_message(),
+                "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
+                "ping" => Ok(Self::Ping),
+                _ => Err(unknown_type(&kind)),
+            },
+            Some(other) => Err(unknown_type(&other.to_string())),
+        }
+    }
+}
+
+fn unknown_type(kind: &str) -> FrameError {
+    FrameError::UnknownType(kind.chars().take(MAX_ECHOED_TYPE_CHARACTERS).collect())
+}
+
+/// The known keys of a frame; of a repeated key the last one counts, as in the
+/// JSON parsers of the clients' other servers.
+#[derive(Default)]
+struct Fields {
+    kind: Option<Value>,
+    content: Option<Value>,
+    file_id: Option<Value>,
+    typing: Option<Value>,
+}
+
+impl Fields {
+    fn into_message(self) -> Result<ClientFrame, FrameError> {
+        let file_id = match self.file_id {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(parse_integer(&value).ok_or(FrameError::Malformed)?),
+        };
+        let content = match self.content {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(FrameError::Malformed),
+        };
+        if content.contains('\0') {
+            return Err(FrameError::Malformed);
+        }
+        let trimmed = content.trim_matches(is_blank);
+        if trimmed.is_empty() && file_id.is_none() {
+            return Err(FrameError::EmptyMessage);
+        }
+        if trimmed.len() > MAX_CONTENT_CHARACTERS
+            && trimmed.chars().count() > MAX_CONTENT_CHARACTERS
+        {
+            return Err(FrameError::MessageTooLong);
+        }
+        let content = if trimmed.len() == content.len() {
+            content
+        } else {
+            trimmed.to_owned()
+        };
+        Ok(ClientFrame::Message(MessageDraft { content, file_id }))
+    }
+}
+
+/// Blank in the sense of the original's `str.strip()`: Unicode white space and
+/// the four ASCII information separators.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+}
+
+/// An integer, an integral float, or a string that holds one.
+fn parse_integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number
+            .as_i64()
+            .or_else(|| number.as_f64().and_then(integral)),
+        Value::String(text) => parse_integer_text(text),
+        _ => None,
+    }
+}
+
+/// An integer as text, in the forms the contract accepts (section 2.4): blanks
+/// around it, a sign, a `.0` tail. Beyond 64 bits it is none.
+pub fn parse_integer_text(text: &str) -> Option<i64> {
+    let text = text.trim_matches(is_blank);
+    let whole = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    whole.parse().ok()
+}
+
+/// Numbers beyond 64 bits are integers too; saturated, they still name nothing.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturation is what is wanted"
+)]
+fn integral(number: f64) -> Option<i64> {
+    (number.fract() == 0.0).then_some(number as i64)
+}
+
+/// The truth value a dynamically typed server gives a JSON value.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                    let slot = match key.as_ref() {
+                        "type" => &mut fields.kind,
+                        "content" => &mut fields.content,
+                        "file_id" => &mut fields.file_id,
+                        "typing" => &mut fields.typing,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *slot = Some(map.next_value()?);
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(content: &str, file_id: Option<i64>) -> Result<ClientFrame, FrameError> {
+        Ok(ClientFrame::Message(MessageDraft {
+            content: content.to_owned(),
+            file_id,
+        }))
+    }
+
+    #[test]
+    fn messages_are_trimmed_and_need_no_type() {
+        assert_eq!(
+            ClientFrame::parse(r#"{"content":"  hola\n"}"#),
+            message("hola", None)
+        );
+        assert_eq!(
+            ClientFrame::parse(r#"{"type":"message","content":"\u001c a \u001f","x":[1]}"#),
+            message("a", None)
+        );
+        assert_eq!(
+            ClientFrame::parse(r#"{"content":"a","content":"b"}"#),
+            message("b", None)
+        );
+    }
+
+    #[test]
+    fn a_file_replaces_the_text() {
+        for frame in [
+            r#"{"file_id":7}"#,
+            r#"{"file_id":"7","content":null}"#,
+            r#"{"file_id":7.0,"content":" "}"#,
+        ] {
+            assert_eq!(ClientFrame::parse(frame), message("", Some(7)), "{frame}");
+        }
+        assert_eq!(
+            ClientFrame::parse(r#"{"content":"a","file_id":null}"#),
+            message("a", None)
+        );
+        assert_eq!(
+            ClientFrame::parse(r#"{"content":"a","file_id":1e300}"#),
+            message("a", Some(i64::MAX))
+        );
+    }
+
+    #[test]
+    fn errors_follow_the_contract() {
+        for frame in [
+            "",
+            "{",
+            "[]",
+            "5",
+            "null",
+            "{} x",
+            r#"{"content":5}"#,
+            r#"{"content":["a"]}"#,
+            r#"{"content":true}"#,
+        ] {
+            assert_eq!(
+                ClientFrame::parse(frame),
+                Err(FrameError::Malformed),
+                "{frame}"
+            );
+        }
+        for frame in [
+            r#"{"content":"a\u0000"}"#,
+            r#"{"content":"\ud800"}"#,
+            r#"{"content":"a","file_id":"x"}"#,
+            r#"{"content":"a","file_id":1.5}"#,
+        ] {
+            assert_eq!(
+                ClientFrame::parse(frame),
+                Err(FrameError::Malformed),
+                "{frame}"
+            );
+        }
+        for frame in [
+            "{}",
+            r#"{"content":""}"#,
+            r#"{"content":" \t"}"#,
+            r#"{"content":null}"#,
+        ] {
+            assert_eq!(
+                ClientFrame::parse(frame),
+                Err(FrameError::EmptyMessage),
+                "{frame}"
+            );
+        }
+        for (frame, kind) in [
+            (r#"{"type":"baile"}"#, "baile"),
+            (r#"{"type":""}"#, ""),
+            (r#"{"type":5}"#, "5"),
+            (r#"{"type":null}"#, "null"),
+        ] {
+            assert_eq!(
+                ClientFrame::parse(frame),
+                Err(FrameError::UnknownType(kind.to_owned())),
+                "{frame}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_length_limit_counts_characters() {
+        let longest = "ñ".repeat(MAX_CONTENT_CHARACTERS);
+        assert_eq!(
+            ClientFrame::parse(&format!(r#"{{"content":"{longest}"}}"#)),
+            message(&longest, None)
+        );
+        assert_eq!(
+            ClientFrame::parse(&format!(r#"{{"content":"{longest}ñ"}}"#)),
+            Err(FrameError::MessageTooLong)
+        );
+    }
+
+    #[test]
+    fn typing_takes_the_truth_value() {
+        for (frame, truth) in [
+            (r#"{"type":"typing"}"#, false),
+            (r#"{"type":"typing","typing":true}"#, true),
+            (r#"{"type":"typing","typing":"no"}"#, true),
+            (r#"{"type":"typing","typing":0}"#, false),
+            (r#"{"type":"typing","typing":[]}"#, false),
+            (r#"{"type":"typing","typing":null}"#, false),
+        ] {
+            assert_eq!(
+                ClientFrame::parse(frame),
+                Ok(ClientFrame::Typing(truth)),
+                "{frame}"
+            );
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_malformed_or_ignored() {
+        let deep = "[".repeat(200_000);
+        assert_eq!(
+            ClientFrame::parse(&format!(r#"{{"content":{deep}"#)),
+            Err(FrameError::Malformed)
+        );
+        let closed = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(
+            ClientFrame::parse(&format!(r#"{{"type":"ping","x":{closed}}}"#)),
+            Ok(ClientFrame::Ping)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = ClientFrame::parse(&text);
+        }
+
+        #[test]
+        fn any_content_without_nul_round_trips(content in "[^\0]{1,200}") {
+            let frame = serde_json::json!({"type": "message", "content": content}).to_string();
+            let trimmed = content.trim_matches(is_blank);
+            let expected = if trimmed.is_empty() { Err(FrameError::EmptyMessage) } else { message(trimmed, None) };
+            prop_assert_eq!(ClientFrame::parse(&frame), expected);
+        }
+    }
+}

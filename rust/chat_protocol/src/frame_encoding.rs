@@ -1,0 +1,112 @@
+//! Server frames in their WebSocket wire form (RFC 6455, section 5.2).
+//!
+//! Frames from a server are not masked, so one encoding serves every reader. A
+//! frame is immutable once made and cheap to clone.
+
+use bytes::Bytes;
+
+/// An empty ping (RFC 6455, section 5.5.2).
+pub const PING_FRAME: &[u8] = &[0x89, 0x00];
+
+/// Header, code and the longest reason a control frame can carry.
+pub const CLOSE_FRAME_MAX_BYTES: usize = 2 + 125;
+
+const FINAL_TEXT: u8 = 0x81;
+const FINAL_CLOSE: u8 = 0x88;
+/// The longest header of a server frame: two bytes and a 64-bit length.
+const MAX_HEADER_BYTES: usize = 10;
+
+/// A text frame, header and payload in one buffer.
+#[derive(Clone, Debug)]
+pub struct EncodedFrame {
+    bytes: Bytes,
+    payload_start: usize,
+}
+
+impl EncodedFrame {
+    /// Encodes the text that `write_payload` appends (it must be UTF-8).
+    pub(crate) fn text(write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+        // The header's length depends on the payload's, so the payload is written
+        // behind room for the longest header and the header is put right before it.
+        let mut buffer = Vec::with_capacity(256);
+        buffer.resize(MAX_HEADER_BYTES, 0);
+        write_payload(&mut buffer);
+        let payload_bytes = buffer.len() - MAX_HEADER_BYTES;
+        let mut header = [FINAL_TEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let header_bytes = if let Ok(length @ 0..=125) = u8::try_from(payload_bytes) {
+            header[1] = length;
+            2
+        } else if let Ok(length) = u16::try_from(payload_bytes) {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&length.to_be_bytes());
+            4
+        } else {
+            header[1] = 127;
+            header[2..10].copy_from_slice(&(payload_bytes as u64).to_be_bytes());
+            10
+        };
+        let start = MAX_HEADER_BYTES - header_bytes;
+        buffer[start..MAX_HEADER_BYTES].copy_from_slice(&header[..header_bytes]);
+        Self {
+            bytes: Bytes::from(buffer).slice(start..),
+            payload_start: header_bytes,
+        }
+    }
+
+    /// Header and payload.
+    pub fn wire_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The payload alone, for transports that make their own header.
+    pub fn text_payload(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.payload_start..]).unwrap_or_default()
+    }
+}
+
+/// A close frame (RFC 6455, section 5.5.1); the reason is cut at 123 bytes.
+pub fn encode_close(code: u16, reason: &str) -> Bytes {
+    let mut end = reason.len().min(CLOSE_FRAME_MAX_BYTES - 4);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut frame = Vec::with_capacity(4 + end);
+    frame.push(FINAL_CLOSE);
+    frame.push(2 + u8::try_from(end).unwrap_or(0));
+    frame.extend_from_slice(&code.to_be_bytes());
+    frame.extend_from_slice(&reason.as_bytes()[..end]);
+    Bytes::from(frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_fits_the_payload_at_every_boundary() {
+        for (length, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_535, vec![0x81, 126, 0xff, 0xff]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let frame =
+                EncodedFrame::text(|payload| payload.extend(std::iter::repeat_n(b'x', length)));
+            assert_eq!(frame.wire_bytes()[..header.len()], header, "{length}");
+            assert_eq!(frame.text_payload(), "x".repeat(length));
+            assert_eq!(frame.wire_bytes().len(), header.len() + length);
+        }
+    }
+
+    #[test]
+    fn close_reasons_are_cut_between_characters() {
+        assert_eq!(
+            encode_close(1012, "bye")[..],
+            [0x88, 5, 0x03, 0xf4, b'b', b'y', b'e']
+        );
+        let frame = encode_close(1000, &"ñ".repeat(100));
+        assert_eq!(frame.len(), 4 + 122);
+        assert!(std::str::from_utf8(&frame[4..]).is_ok());
+    }
+}

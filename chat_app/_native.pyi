@@ -138,12 +138,12 @@ class Core:
         """
 
     # Messages -------------------------------------------------------------------------------------------------------
-    def list_messages(self, identity: Identity, room_id: int, *, skip: int, limit: int) -> Awaitable[bytes]:
-        """Array of Message, newest first. Codes: ``room_not_found``, ``room_access_denied``."""
+    def list_messages(
+        self, identity: Identity, room_id: int, *, skip: int, limit: int
+    ) -> Awaitable[bytes | HistoryChunks]:
+        """Array of Message, newest first; a large one in pieces. Codes: ``room_not_found``, ``room_access_denied``."""
 
-    def send_message(
-        self, identity: Identity, room_id: int, *, content: str, file_id: int | None
-    ) -> Awaitable[bytes]:
+    def send_message(self, identity: Identity, room_id: int, *, content: str, file_id: int | None) -> Awaitable[bytes]:
         """Message, stored and sent to the open sockets of the room.
 
         Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
@@ -191,6 +191,13 @@ class Core:
         Raises:
             ChatError: ``handshake_refused``; answer 403 before accepting.
         """
+
+@final
+class HistoryChunks:
+    """The pieces of a large JSON text in order, each made when it is asked for."""
+
+    def __iter__(self) -> HistoryChunks: ...
+    def __next__(self) -> bytes: ...
 
 @final
 class SocketBridge:

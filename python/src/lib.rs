@@ -1,1 +1,32 @@
+//! `chat_app._native`: the Rust core as Python sees it.
+//!
+//! Translation only: arguments become owned Rust values, futures become
+//! awaitables, errors become `ChatError`. No rule of the chat lives here. The
+//! classes are documented in `chat_app/_native.pyi`.
 
+mod answer;
+mod arguments;
+mod bridge;
+mod core;
+mod error;
+mod identity;
+mod logging;
+mod runtime;
+mod setup;
+mod wake_up;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    runtime::configure();
+    module.add("ChatError", module.py().get_type::<error::ChatError>())?;
+    module.add("ERROR_CODES", error::codes(module.py())?)?;
+    module.add_class::<identity::PyIdentity>()?;
+    module.add_class::<core::Core>()?;
+    module.add_class::<bridge::SocketBridge>()?;
+    module.add_class::<answer::HistoryChunks>()?;
+    module.add_function(wrap_pyfunction!(logging::init_tracing, module)?)?;
+    module.add_function(wrap_pyfunction!(setup::migrate_database, module)?)?;
+    Ok(())
+}

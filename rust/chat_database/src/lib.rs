@@ -1,1 +1,33 @@
+//! The database of the chat service: PostgreSQL or an SQLite file.
+//!
+//! Owns the schema and its migrations, the connection pools, every query and
+//! the writer that stores messages in groups. Everything outside sees
+//! [`Database`] and [`MessageWriter`], plain structs, and one error type; no
+//! diesel type leaves this crate.
+//!
+//! Invariants: every call is a fixed number of queries however many rows it
+//! answers; no call blocks the thread it is polled on.
 
+mod backend;
+mod database;
+mod error;
+mod instance_lock;
+mod migrations;
+mod models;
+mod postgres;
+mod schema;
+mod sqlite;
+mod timestamp;
+mod url;
+mod writer;
+
+pub use self::database::{Database, DatabaseConfig};
+pub use self::error::{DatabaseError, ErrorKind};
+pub use self::instance_lock::InstanceLock;
+pub use self::migrations::{FileLayout, MigrationReport};
+pub use self::models::{
+    Credentials, FileDetails, FileRecord, Joined, NewMessage, NewRoom, NewUser, Page, Room,
+    RoomAccess, RoomChanges, RoomDetails, Stored, StoredMessage, User, UserChanges,
+};
+pub use self::url::DatabaseUrl;
+pub use self::writer::{MessageWriter, OnStored};

@@ -1,1 +1,31 @@
+//! The chat service put together: use cases over database, hub and tokens, and
+//! the start and end of all of it.
+//!
+//! [`Chat`] holds the use cases, one file per subject; each checks permission,
+//! calls the database and tells the hub what changed. [`Service`] owns what runs.
+//! Answers are JSON bytes in the shapes of the IzpoChat contract (section 4).
 
+mod accounts;
+mod answers;
+mod chat;
+mod config;
+mod error;
+mod files;
+mod messages;
+mod passwords;
+mod rooms;
+mod service;
+mod session_backend;
+
+pub use accounts::{Identity, UserUpdate};
+pub use chat::Chat;
+pub use chat_auth::TokenAlgorithm;
+pub use chat_database::{DatabaseError, DatabaseUrl, MigrationReport, Page};
+pub use chat_gateway::{BridgeInput, SocketOptions};
+pub use chat_hub::{BridgeOutput, Heartbeat, OutputBatch, StreamSource};
+pub use chat_protocol::EncodedFrame;
+pub use config::ServiceConfig;
+pub use error::ServiceError;
+pub use messages::HistoryAnswer;
+pub use rooms::{MemberName, RoomUpdate};
+pub use service::{Service, migrate};

@@ -1,0 +1,181 @@
+"""The ASGI application: a FastAPI whose core starts and stops with the lifespan.
+
+Nothing happens at import. Settings are read when the service starts: with the lifespan, or with the first request
+where the server knows none. Paths are normalised here, once: a trailing slash never matters and never redirects, so
+routes are declared without one.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from chat_app._native import ChatError, Core
+from chat_app.core.config import ConfigurationError, Settings
+from chat_app.core.secret_key import resolve_secret_key
+from chat_app.errors import ErrorBoundary, unavailable_response
+from chat_app.handoff import find_uvicorn_config, install_handoff
+from chat_app.logs import configure_logging
+from chat_app.supervisor import refuse_workers
+
+logger = logging.getLogger("izpochat.service")
+
+# Documented with the slash, as clients of the first releases write them.
+_DOCUMENTED_WITH_SLASH = ("/api/users", "/api/rooms", "/api/uploads")
+
+
+class StartError(Exception):
+    """The service cannot start; the text is for the operator."""
+
+
+class ChatApplication(FastAPI):
+    """FastAPI with the core on ``state.core`` while it runs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(redirect_slashes=False, strict_content_type=False, **options)
+        self.state.core = None
+        self._start_lock = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._serve_lifespan(receive, send)
+            return
+        if self.state.core is None and not await asyncio.to_thread(self._start_without_lifespan):
+            response = unavailable_response() if scope["type"] == "http" else WebSocketClose()
+            await response(scope, receive, send)
+            return
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await super().__call__(_without_trailing_slash(scope), receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The schema, with the documented form of every path."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schema["paths"] = {
+                path + "/" if path in _DOCUMENTED_WITH_SLASH else path: item for path, item in schema["paths"].items()
+            }
+            self.openapi_schema = schema
+        return self.openapi_schema
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        config = find_uvicorn_config(receive)
+        try:
+            if config is not None:
+                refuse_workers(config)
+            core = await self._start()
+        except (ConfigurationError, StartError) as error:
+            # Ends uvicorn with status 3 and this text instead of a traceback.
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        uninstall: Callable[[], None] = (lambda: None) if config is None else install_handoff(config, core)
+        watch = asyncio.create_task(_stop_process_when_lost(core))
+        try:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            watch.cancel()
+            uninstall()
+            await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> Core:
+        """Read the settings, build what depends on them, and start the core.
+
+        Raises:
+            ConfigurationError: the settings cannot be used.
+            StartError: the core refused to start.
+        """
+        settings = Settings.load()
+        configure_logging(debug=settings.debug)
+        secret_key = resolve_secret_key(settings)
+        try:
+            Path("static").mkdir(exist_ok=True)
+            core = Core(
+                database_url=settings.database_url.get_secret_value(),
+                database_pool_size=settings.db_pool_size,
+                secret_key=secret_key,
+                algorithm=settings.algorithm,
+                access_token_expire_minutes=settings.access_token_expire_minutes,
+                socket_threads=settings.socket_threads,
+                outbox_max_bytes=settings.ws_outbox_max_bytes,
+            )
+            await core.start()
+        except (ChatError, ValueError, OSError) as error:
+            raise StartError(f"The service cannot start: {error}") from error
+        self._apply(settings)
+        self.state.core = core
+        return core
+
+    def _apply(self, settings: Settings) -> None:
+        self.title = settings.app_name
+        self.openapi_schema = None
+        self.user_middleware = [
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.allowed_origins,
+                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+                allow_headers=["*"],
+                allow_credentials=True,
+            ),
+            Middleware(ErrorBoundary),
+        ]
+        self.middleware_stack = self.build_middleware_stack()
+
+    def _start_without_lifespan(self) -> bool:
+        """Start on behalf of the first request; False if that is not possible now.
+
+        Runs in a worker thread with a loop of its own, because requests of several loops may come first at once.
+        """
+        with self._start_lock:
+            if self.state.core is not None:
+                return True
+            try:
+                asyncio.run(self._start())
+            except (ConfigurationError, StartError) as error:
+                logger.critical("%s", error)
+                return False
+            atexit.register(lambda: asyncio.run(self._stop()))
+            return True
+
+    async def _stop(self) -> None:
+        core, self.state.core = self.state.core, None
+        if core is not None:
+            await core.stop()
+
+
+async def _stop_process_when_lost(core: Core) -> None:
+    """Another process serves the database now: two would split the rooms between them."""
+    reason = await core.wait_lost()
+    logger.critical("stopping: %s", reason)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _without_trailing_slash(scope: Scope) -> Scope:
+    path: str = scope["path"]
+    # The root itself keeps its slash, also below a root path.
+    if not path.endswith("/") or path[:-1] == scope.get("root_path", "").rstrip("/"):
+        return scope
+    return {**scope, "path": path[:-1]}
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head

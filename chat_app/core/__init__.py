@@ -1,0 +1,1 @@
+"""Settings and the signing key: what is read before the service starts."""

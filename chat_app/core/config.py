@@ -1,0 +1,156 @@
+"""The settings of the service: environment variables, then ``.env`` in the working directory.
+
+Read as a whole each time the service starts, never at import. Every bad value is reported at once, each with its key,
+what was found and what is expected; values that may hold a secret are never shown. Unknown keys are ignored, because
+people carry ``.env`` files over from other versions.
+"""
+
+import json
+import os
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_SECRET_KEYS = frozenset({"database_url", "secret_key"})
+_POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
+
+
+class ConfigurationError(Exception):
+    """The settings cannot be used; the text lists every problem, one per line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(["The configuration cannot be used:", *(f"  {problem}" for problem in problems)]))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """Every setting, typed. The description of a field completes "expected …" in error messages."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=False,
+        env_file=".env",
+        # Editors on Windows write a byte order mark.
+        env_file_encoding="utf-8-sig",
+        # "KEY=" in a copied sample file means that the key is not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    app_name: str = Field(default="IzpoChat API", description="a text")
+    debug: bool = Field(default=False, description="true or false")
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///data/izpochat.db"),
+        description="postgresql://user:password@host:5432/database or sqlite:///path/to/file.db",
+    )
+    db_pool_size: int = Field(default=10, ge=1, le=1000, description="a whole number from 1 to 1000")
+    # After database_url: whether it may be missing depends on the database.
+    secret_key: SecretStr | None = Field(
+        default=None, validate_default=True, description="a random text of at least 32 characters"
+    )
+    algorithm: Literal["HS256", "HS384", "HS512"] = Field(default="HS256", description="HS256, HS384 or HS512")
+    # Ten years, so that no time computed from it leaves the range of a date.
+    access_token_expire_minutes: int = Field(
+        default=30, ge=1, le=5_256_000, description="a whole number of minutes from 1 to 5256000"
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        default=[
+            "http://localhost:3000",
+            "http://localhost:8080",
+            "http://127.0.0.1:3000",
+            "http://localhost:4200",
+        ],
+        description='a JSON list such as ["https://chat.example.com"], origins separated by commas, or *',
+    )
+    socket_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="a whole number from 1 to 1024"
+    )
+    ws_outbox_max_bytes: int = Field(
+        default=1_048_576, ge=65_536, le=1_073_741_824, description="a whole number of bytes from 65536 to 1073741824"
+    )
+    port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
+
+    @property
+    def uses_postgres(self) -> bool:
+        """Whether the database is a PostgreSQL server, not an SQLite file."""
+        return _scheme(self.database_url) in _POSTGRES_SCHEMES
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        # Only the kind of database is decided here; the core reads the rest and names what is wrong with it.
+        if _scheme(value) not in _POSTGRES_SCHEMES | {"sqlite"}:
+            raise PydanticCustomError("database_scheme", "unknown kind of database")
+        return value
+
+    @field_validator("secret_key", mode="after")
+    @classmethod
+    def _key_for_postgres(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # With an SQLite file a random key is kept beside it; a server has no such place.
+        url = info.data.get("database_url")
+        if value is None and url is not None and _scheme(url) in _POSTGRES_SCHEMES:
+            raise PydanticCustomError("secret_key_missing", "needed with PostgreSQL")
+        return value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            try:
+                return json.loads(value)
+            except ValueError as error:
+                raise PydanticCustomError("origins_json", "not a JSON list") from error
+        return [part for part in (part.strip() for part in value.split(",")) if part]
+
+    @field_validator("allowed_origins", mode="after")
+    @classmethod
+    def _check_origins(cls, value: list[str]) -> list[str]:
+        origins = [origin.strip().removesuffix("/") for origin in value]
+        for origin in origins:
+            if origin != "*" and not origin.partition("://")[2]:
+                raise PydanticCustomError("origin", "an origin is a scheme and a host")
+        return origins
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read and check everything.
+
+        Raises:
+            ConfigurationError: with all problems at once.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise ConfigurationError([_describe(item) for item in error.errors(include_url=False)]) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError([f".env: it cannot be read ({error})"]) from None
+
+
+def _scheme(url: SecretStr) -> str:
+    """The scheme without a driver name: SQLAlchemy's ``postgresql+psycopg2`` is the same server."""
+    return url.get_secret_value().strip().partition("://")[0].partition("+")[0].lower()
+
+
+def _describe(item: Any) -> str:
+    name = str(item["loc"][0])
+    field = Settings.model_fields[name]
+    found = item.get("input")
+    if item["type"] == "secret_key_missing":
+        return f"SECRET_KEY: it is not set; expected {field.description}, because DATABASE_URL names PostgreSQL"
+    shown = "a value that is not shown here" if name in _SECRET_KEYS else _without_credentials(str(found))
+    return f"{name.upper()}: found {shown}; expected {field.description}"
+
+
+def _without_credentials(text: str) -> str:
+    """A URL that was put under the wrong key must not show its password either."""
+    try:
+        has_credentials = "@" in urlsplit(text).netloc
+    except ValueError:
+        has_credentials = "@" in text
+    return "a URL with credentials" if has_credentials else repr(text)

@@ -1,0 +1,71 @@
+"""How JSON comes in and goes out: bounded bodies, errors of the parser, and answers the core already encoded.
+
+``JsonRoute`` is the route class of every router here. A body is read up to ``MAX_BODY_BYTES`` before anything else is
+looked at, because malformed JSON is reported even to callers without a token.
+"""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+class JsonBytes(Response):
+    """An answer that is JSON already."""
+
+    media_type = "application/json"
+
+
+class JsonRequest(Request):
+    """A request whose body is bounded and whose parser errors all look like JSON errors."""
+
+    async def body(self) -> bytes:
+        """The body; a bare ``null`` counts as none.
+
+        Raises:
+            HTTPException: 413, it is larger than ``MAX_BODY_BYTES``.
+        """
+        if not hasattr(self, "_body"):
+            body = bytearray()
+            async for chunk in self.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, "Request body too large")
+            self._body = b"" if body.strip() == b"null" else bytes(body)
+        return self._body
+
+    async def json(self) -> Any:
+        """The parsed body.
+
+        Raises:
+            json.JSONDecodeError: it is no JSON, or nested or precise beyond what the parser takes.
+        """
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            try:
+                self._json = json.loads(body)
+            except json.JSONDecodeError:
+                raise
+            except (ValueError, RecursionError) as error:
+                # Bytes that are no text, a number with thousands of digits, thousands of brackets.
+                raise json.JSONDecodeError("Invalid value", "", 0) from error
+        return self._json
+
+
+class JsonRoute(APIRoute):
+    """A route that hands ``JsonRequest`` to its endpoint."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of the framework behind our request class."""
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return handle_json

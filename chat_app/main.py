@@ -1,0 +1,17 @@
+"""The application that servers import: ``uvicorn chat_app.main:app``.
+
+Importing this reads no settings, opens nothing and cannot fail; see ``chat_app.application`` for the start.
+"""
+
+from chat_app.application import ChatApplication
+from chat_app.errors import install_error_handlers
+from chat_app.routers import rooms, service, uploads, users, websockets
+
+app = ChatApplication(
+    title="IzpoChat API",
+    description="API backend para IzpoChat - Chat en tiempo real con soporte para archivos",
+    version=service.VERSION,
+)
+install_error_handlers(app)
+for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
+    app.include_router(router)

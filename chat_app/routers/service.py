@@ -1,0 +1,49 @@
+"""Routes about the service itself, and the files of the directory ``static``."""
+
+import os
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+VERSION = "1.0.0"
+
+router = APIRouter(tags=["service"])
+
+# The directory is made when the service starts.
+_FILES = StaticFiles(directory="static", check_dir=False)
+
+
+@router.get("/")
+async def welcome() -> dict[str, str]:
+    """Where to go from here."""
+    return {
+        "message": "¡Bienvenido a IzpoChat API!",
+        "version": VERSION,
+        "docs": "/docs",
+        "status": "running",
+    }
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """Whether the process answers; the database is not asked."""
+    return {"status": "healthy", "service": "IzpoChat API"}
+
+
+@router.get("/cors-test")
+async def cors_test() -> dict[str, Any]:
+    """A fixed answer for trying CORS from a browser."""
+    return {"message": "CORS working correctly", "timestamp": "2025-09-23", "cors_enabled": True}
+
+
+# A route and not a mounted application, so that other methods and missing files answer as everywhere.
+@router.get("/static/{path:path}", include_in_schema=False)
+async def static_file(request: Request, path: str) -> Response:
+    """A file of the directory ``static`` in the working directory."""
+    if "\0" in path:
+        raise HTTPException(404)
+    return await _FILES.get_response(os.path.normpath(path), request.scope)

@@ -1,0 +1,275 @@
+"""The shapes of requests and answers.
+
+Request models validate; answer models only document, because the core sends its answers encoded. Key order is part of
+the contract with existing clients. A value that is absent from an update leaves the field unchanged, and so does
+``null`` where the field cannot be empty.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, EmailStr, Field, model_validator
+from pydantic_core import PydanticCustomError, PydanticKnownError
+
+_INT64_MAX = 2**63 - 1
+_WHOLE_NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0+)?")
+_BEYOND_INT64_DIGITS = 19
+MAX_PAGE = 1000
+
+
+def _parse_whole_number(value: object) -> object:
+    """Numbers in paths and queries: a sign, blanks around and a ``.0`` tail are fine, anything else is not."""
+    if not isinstance(value, str):
+        return value
+    match = _WHOLE_NUMBER.fullmatch(value.strip())
+    if match is None:
+        raise PydanticKnownError("int_parsing")
+    sign, digits = match.groups()
+    # Python refuses to read numbers of thousands of digits; beyond 64 bits the exact value does not matter.
+    return int(sign + (digits if len(digits) <= _BEYOND_INT64_DIGITS else "9" * (_BEYOND_INT64_DIGITS + 1)))
+
+
+def _clamp_to_int64(value: int) -> int:
+    """No row has an id beyond 64 bits, and none has the largest."""
+    return max(-_INT64_MAX - 1, min(value, _INT64_MAX))
+
+
+def _clamp_to_page(value: int) -> int:
+    return min(value, MAX_PAGE)
+
+
+# The parser stands after the bounds and runs before them; in front of them, they would be lost to the documentation.
+PathId = Annotated[int, BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_int64)]
+Skip = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
+Limit = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_page)]
+BodyId = Annotated[int, AfterValidator(_clamp_to_int64)]
+
+# Neither database stores U+0000 in a text; lone surrogates are refused by every string type.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Username = Annotated[Text, Field(min_length=1, max_length=255)]
+FullName = Annotated[Text, Field(max_length=255)]
+Password = Annotated[Text, Field(min_length=1, max_length=4096)]
+RoomName = Annotated[Text, Field(max_length=255)]
+RoomDescription = Annotated[Text, Field(max_length=10_000)]
+MessageContent = Annotated[Text, Field(max_length=131_072)]
+
+
+class UserCreate(BaseModel):
+    """A new account."""
+
+    username: Username
+    email: EmailStr
+    full_name: FullName | None = None
+    password: Password
+
+
+class UserLogin(BaseModel):
+    """Any text is taken: what can be no password is a wrong one."""
+
+    username: Text
+    password: Text
+
+
+class UserUpdate(BaseModel):
+    """Changes to one's own account; ``null`` clears ``full_name``."""
+
+    username: Username | None = None
+    email: EmailStr | None = None
+    full_name: FullName | None = None
+    is_active: bool | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """What is to be changed."""
+        return _changes(self, clearable="full_name")
+
+
+class RoomCreate(BaseModel):
+    """A new room; the web client sends ``null`` for an untouched check box."""
+
+    name: RoomName
+    description: RoomDescription | None = None
+    is_private: bool | None = False
+
+
+class RoomUpdate(BaseModel):
+    """Changes to a room; ``null`` clears ``description``."""
+
+    name: RoomName | None = None
+    description: RoomDescription | None = None
+    is_private: bool | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """What is to be changed."""
+        return _changes(self, clearable="description")
+
+
+class MemberAdd(BaseModel):
+    """A user to take into a room, by id or by name."""
+
+    user_id: BodyId | None = None
+    username: Text | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.user_id is None) == (self.username is None):
+            raise PydanticCustomError("one_of", "Exactly one of user_id and username is required")
+        return self
+
+
+class MessageCreate(BaseModel):
+    """A message; ``room_id`` is checked and ignored, older clients repeat the room of the path."""
+
+    content: MessageContent
+    room_id: int | None = None
+    file_id: BodyId | None = None
+
+
+def _changes(update: BaseModel, *, clearable: str) -> dict[str, Any]:
+    given = update.model_dump(exclude_unset=True)
+    return {key: value for key, value in given.items() if value is not None or key == clearable}
+
+
+class User(BaseModel):
+    """An account, never with its password."""
+
+    username: str
+    email: str
+    full_name: str | None
+    id: int
+    is_active: bool
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class Token(BaseModel):
+    """A token for the ``Authorization`` header."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+
+
+class Room(BaseModel):
+    """A room with its owner and all members."""
+
+    name: str
+    description: str | None
+    is_private: bool
+    id: int
+    owner_id: int | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    owner: User | None
+    members: list[User]
+
+
+class FileUpload(BaseModel):
+    """A stored file."""
+
+    original_filename: str
+    stored_filename: str
+    file_size: int
+    content_type: str
+    public_url: str
+    id: int
+    uploader_id: int
+    uploaded_at: datetime | None
+    uploader: User
+
+
+class Message(BaseModel):
+    """A message with everything it refers to."""
+
+    content: str
+    room_id: int
+    id: int
+    sender_id: int
+    file_id: int | None
+    created_at: datetime | None
+    sender: User
+    room: Room
+    file: FileUpload | None
+
+
+class RoomNotice(BaseModel):
+    """The outcome of joining or leaving a room."""
+
+    message: str
+    room_id: int
+
+
+class OnlineUser(BaseModel):
+    """Somebody with an open socket."""
+
+    id: int
+    username: str
+    full_name: str | None
+
+
+class OnlineUsers(BaseModel):
+    """Who has an open socket in a room, in order of connection."""
+
+    room_id: int
+    online_users: list[OnlineUser]
+    count: int
+
+
+class FilePage(BaseModel):
+    """A page of one's own files; ``total`` counts this page."""
+
+    files: list[FileUpload]
+    total: int
+    skip: int
+    limit: int
+
+
+class RefusedFile(BaseModel):
+    """A file that was not stored, and why."""
+
+    filename: str | None
+    error: str
+
+
+class UploadReport(BaseModel):
+    """The outcome of several uploads at once; ``errors`` is absent without any."""
+
+    uploaded_files: list[FileUpload]
+    total_uploaded: int
+    total_files: int
+    errors: list[RefusedFile] = []
+
+
+class FileCategories(BaseModel):
+    """The allowed types by kind."""
+
+    documents: list[str]
+    images: list[str]
+    audio: list[str]
+    video: list[str]
+
+
+class AllowedTypes(BaseModel):
+    """What may be uploaded."""
+
+    allowed_types: list[str]
+    max_file_size_mb: int
+    categories: FileCategories
+
+
+class Notice(BaseModel):
+    """A text for the user."""
+
+    message: str
+
+
+class ErrorDetail(BaseModel):
+    """The reason of a refusal."""
+
+    detail: str
+
+
+class ServerError(BaseModel):
+    """Something unforeseen, or an unknown route."""
+
+    error: str
+    status_code: int

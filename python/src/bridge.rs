@@ -1,0 +1,71 @@
+//! Class `SocketBridge`: a session fed by ASGI messages.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chat_server::{BridgeInput, BridgeOutput};
+use pyo3::prelude::*;
+
+use crate::runtime::awaitable;
+
+#[pyclass(frozen, module = "chat_app._native")]
+#[derive(Debug)]
+pub(crate) struct SocketBridge {
+    /// None after `disconnect`.
+    input: Mutex<Option<BridgeInput>>,
+    output: Arc<BridgeOutput>,
+}
+
+impl SocketBridge {
+    pub(crate) fn new(input: BridgeInput, output: Arc<BridgeOutput>) -> Self {
+        Self {
+            input: Mutex::new(Some(input)),
+            output,
+        }
+    }
+
+    fn input(&self) -> Option<BridgeInput> {
+        self.input
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+#[pymethods]
+impl SocketBridge {
+    fn send_text<'py>(&self, py: Python<'py>, text: String) -> PyResult<Bound<'py, PyAny>> {
+        let input = self.input();
+        awaitable(py, async move {
+            if let Some(input) = input {
+                input.send_text(text).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn send_binary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let input = self.input();
+        awaitable(py, async move {
+            if let Some(input) = input {
+                input.send_binary().await;
+            }
+            Ok(())
+        })
+    }
+
+    fn take_output(&self, py: Python<'_>) -> (Vec<String>, Option<(u16, &'static str)>) {
+        let batch = py.detach(|| self.output.take());
+        (
+            batch
+                .frames
+                .iter()
+                .map(|frame| frame.text_payload().to_owned())
+                .collect(),
+            batch.close,
+        )
+    }
+
+    fn disconnect(&self) {
+        *self.input.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

@@ -1,0 +1,32 @@
+//! The one place where errors of the core become Python exceptions.
+
+use chat_server::ServiceError;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+pyo3::create_exception!(
+    chat_app._native,
+    ChatError,
+    PyException,
+    "A use case was refused or failed."
+);
+
+/// Every value `ChatError.code` can have.
+pub(crate) fn codes(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+    PyTuple::new(py, ServiceError::codes().collect::<Vec<_>>())
+}
+
+/// A `ChatError` with its code. Internal errors are logged here, once: nobody
+/// above can know more about them.
+pub(crate) fn to_exception(error: &ServiceError) -> PyErr {
+    let code = error.code();
+    if code == "internal" {
+        tracing::error!(error = error.report(), "a use case failed");
+    }
+    let exception = ChatError::new_err(error.report());
+    Python::attach(|py| match exception.value(py).setattr("code", code) {
+        Ok(()) => exception,
+        Err(unexpected) => unexpected,
+    })
+}

@@ -1,0 +1,7 @@
+-- What history, membership and file lists are looked up by.
+
+create index if not exists ix_messages_room_id_created_at_id
+    on messages (room_id, created_at desc, id desc);
+create index if not exists ix_user_rooms_room_id on user_rooms (room_id);
+create index if not exists ix_user_rooms_user_id on user_rooms (user_id);
+create index if not exists ix_file_uploads_uploader on file_uploads (uploader_id);

@@ -1,0 +1,17 @@
+//! One query source, compiled once per back end.
+//!
+//! `src/queries/` is included below each of the two modules here. It is written
+//! against the few names its parent provides:
+//!
+//! - `Connection`, the connection a query runs on;
+//! - `RunQueryDsl`, the trait with `load`, `first`, `get_result`, `execute`;
+//! - `lock_room`, which makes writers of one room wait for each other.
+//!
+//! A generic query layer would need pages of trait bounds for the same effect,
+//! and diesel's `MultiConnection` does not exist for asynchronous connections.
+
+mod among;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+pub(crate) use self::among::among;

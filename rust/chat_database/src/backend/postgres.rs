@@ -1,0 +1,30 @@
+//! The queries over diesel-async's PostgreSQL connection.
+
+use diesel::{OptionalExtension, QueryDsl, QueryResult};
+pub(crate) use diesel_async::AsyncPgConnection as Connection;
+pub(crate) use diesel_async::RunQueryDsl;
+
+use crate::schema::rooms;
+
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one query source, compiled once per back end"
+)]
+#[path = "../queries/mod.rs"]
+pub(crate) mod queries;
+
+/// Locks the room's row until the end of the transaction; false if there is
+/// no such room.
+///
+/// `NO KEY` lets messages be inserted meanwhile: their foreign key only needs
+/// the room's id to stay.
+async fn lock_room(connection: &mut Connection, room: i32) -> QueryResult<bool> {
+    rooms::table
+        .find(room)
+        .select(rooms::id)
+        .for_no_key_update()
+        .first::<i32>(connection)
+        .await
+        .optional()
+        .map(|found| found.is_some())
+}

@@ -1,0 +1,34 @@
+//! Messages: reading them. They are stored by the `MessageWriter`.
+
+use chat_protocol::ids::{MessageId, RoomId};
+use chrono::{DateTime, Utc};
+
+use super::{Database, query};
+use crate::error::DatabaseError;
+use crate::models::{Page, StoredMessage};
+
+/// Every method may fail with [`DatabaseError::Unavailable`].
+impl Database {
+    /// The history of a room, newest first.
+    pub async fn list_messages(
+        &self,
+        room: RoomId,
+        page: Page,
+    ) -> Result<Vec<StoredMessage>, DatabaseError> {
+        let layout = self.layout();
+        query!(self, read messages::list(layout, room, page))
+    }
+
+    pub async fn find_message(
+        &self,
+        id: MessageId,
+    ) -> Result<Option<StoredMessage>, DatabaseError> {
+        let layout = self.layout();
+        query!(self, read messages::find(layout, id))
+    }
+
+    /// The latest time among the messages stored last, for the writer's clock.
+    pub(crate) async fn newest_message_time(&self) -> Result<Option<DateTime<Utc>>, DatabaseError> {
+        query!(self, read messages::newest_time())
+    }
+}

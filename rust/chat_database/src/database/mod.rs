@@ -1,0 +1,203 @@
+//! The facade: [`Database`], one method per use case.
+//!
+//! Decides what surrounds the query functions: which back end, which
+//! connection, and whether a transaction. The methods are in one file per
+//! aggregate; this one owns opening, closing and the dispatch.
+
+mod files;
+mod messages;
+mod rooms;
+mod users;
+
+use std::sync::Arc;
+
+use crate::backend;
+use crate::error::DatabaseError;
+use crate::instance_lock::InstanceLock;
+use crate::migrations::{self, FileLayout, MigrationReport};
+use crate::postgres::{Connector, PostgresPool};
+use crate::sqlite::SqlitePool;
+use crate::url::{DatabaseUrl, SqliteUrl};
+use crate::{postgres, sqlite};
+
+/// Which database, and how many connections to it.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    pub url: DatabaseUrl,
+    /// Connections for queries, at least one. On top of them come one for
+    /// writing messages and, with PostgreSQL, one for the instance lock.
+    pub pool_size: u32,
+}
+
+/// The open database; clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pools: Pools,
+    migration: MigrationReport,
+}
+
+#[derive(Debug)]
+pub(crate) enum Pools {
+    Postgres {
+        connector: Box<Connector>,
+        queries: PostgresPool,
+        /// A single session, so that a burst of slow queries cannot keep the
+        /// message writer waiting.
+        writer: PostgresPool,
+    },
+    Sqlite {
+        url: SqliteUrl,
+        pool: SqlitePool,
+    },
+}
+
+/// Runs one query function on the back end in use.
+///
+/// `read` and `write` are plain connections (in SQLite only one of them can
+/// write), `transaction` is all or nothing: for SQLite an immediate one, which
+/// excludes other writers from its beginning.
+macro_rules! query {
+    ($database:expr, $access:ident $table:ident::$function:ident($($argument:expr),* $(,)?)) => {
+        match &$database.inner.pools {
+            $crate::database::Pools::Postgres { queries, .. } => {
+                let mut connection = queries.get().await?;
+                $crate::database::query!(@postgres $access connection, $table $function $($argument),*)
+            }
+            $crate::database::Pools::Sqlite { pool, .. } => {
+                $crate::database::query!(@sqlite $access pool, $table $function $($argument),*)
+            }
+        }
+    };
+    (@postgres transaction $connection:ident, $table:ident $function:ident $($argument:expr),*) => {
+        diesel_async::AsyncConnection::transaction(&mut *$connection, async |connection| {
+            $crate::backend::postgres::queries::$table::$function(connection, $($argument),*).await
+        })
+        .await
+    };
+    (@postgres $access:ident $connection:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $crate::backend::postgres::queries::$table::$function(&mut $connection, $($argument),*).await
+    };
+    (@sqlite transaction $pool:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $pool
+            .run($crate::sqlite::SqliteAccess::Write, move |connection| {
+                connection.immediate_transaction(|connection| {
+                    $crate::backend::sqlite::run_to_end(
+                        $crate::backend::sqlite::queries::$table::$function(connection, $($argument),*),
+                    )
+                })
+            })
+            .await?
+    };
+    (@sqlite read $pool:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $crate::database::query!(@sqlite Read, $pool, $table $function $($argument),*)
+    };
+    (@sqlite write $pool:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $crate::database::query!(@sqlite Write, $pool, $table $function $($argument),*)
+    };
+    (@sqlite $access:ident, $pool:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $pool
+            .run($crate::sqlite::SqliteAccess::$access, move |connection| {
+                $crate::backend::sqlite::run_to_end(
+                    $crate::backend::sqlite::queries::$table::$function(connection, $($argument),*),
+                )
+            })
+            .await?
+    };
+}
+pub(crate) use query;
+
+impl Database {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] and [`DatabaseError::LoginFailed`] if it
+    /// cannot be reached, [`DatabaseError::TransactionPooler`] if something
+    /// that cannot be worked with is in between, [`DatabaseError::SchemaMissing`]
+    /// if tables are missing and may not be created.
+    pub async fn connect(config: DatabaseConfig) -> Result<Self, DatabaseError> {
+        let (pools, migration) = match config.url {
+            DatabaseUrl::Postgres(url) => {
+                let connector = Connector::new(&url)?;
+                postgres::refuse_transaction_pooler(&connector).await?;
+                let migration = migrations::migrate_postgres(&connector).await?;
+                let size = usize::try_from(config.pool_size).unwrap_or(usize::MAX);
+                let pools = Pools::Postgres {
+                    queries: PostgresPool::new(connector.clone(), size)?,
+                    writer: PostgresPool::new(connector.clone(), 1)?,
+                    connector: Box::new(connector),
+                };
+                (pools, migration)
+            }
+            DatabaseUrl::Sqlite(url) => {
+                let pool = SqlitePool::open(&url, config.pool_size).await?;
+                let migration = migrations::migrate_sqlite(&pool).await?;
+                (Pools::Sqlite { url, pool }, migration)
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(Inner { pools, migration }),
+        })
+    }
+
+    /// What opening it did to the schema.
+    pub fn migration(&self) -> &MigrationReport {
+        &self.inner.migration
+    }
+
+    /// Claims the database for this process, see [`InstanceLock`].
+    ///
+    /// # Errors
+    /// [`DatabaseError::InstanceRunning`] if another process keeps it for more
+    /// than about ten seconds.
+    pub async fn acquire_instance_lock(&self) -> Result<InstanceLock, DatabaseError> {
+        match &self.inner.pools {
+            Pools::Postgres { connector, .. } => postgres::acquire_instance_lock(connector).await,
+            Pools::Sqlite { url, .. } => sqlite::acquire_instance_lock(url).await,
+        }
+    }
+
+    /// Asks the database for an answer, any answer.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] if there is none.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        match &self.inner.pools {
+            Pools::Postgres { queries, .. } => {
+                let mut connection = queries.get().await?;
+                backend::postgres::queries::ping(&mut connection).await
+            }
+            Pools::Sqlite { pool, .. } => {
+                pool.run(sqlite::SqliteAccess::Read, |connection| {
+                    backend::sqlite::run_to_end(backend::sqlite::queries::ping(connection))
+                })
+                .await?
+            }
+        }
+    }
+
+    /// Closes the connections; every later call is [`DatabaseError::Unavailable`].
+    pub async fn close(&self) {
+        match &self.inner.pools {
+            Pools::Postgres {
+                queries, writer, ..
+            } => {
+                queries.close();
+                writer.close();
+            }
+            Pools::Sqlite { pool, .. } => pool.close().await,
+        }
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.inner.pools
+    }
+
+    fn layout(&self) -> FileLayout {
+        self.inner.migration.file_layout
+    }
+}

@@ -1,0 +1,88 @@
+//! Rooms and memberships.
+
+use chat_protocol::ids::{RoomId, UserId};
+
+use super::{Database, query};
+use crate::error::DatabaseError;
+use crate::models::{Joined, NewRoom, Page, Room, RoomAccess, RoomChanges, RoomDetails, User};
+
+/// Every method may fail with [`DatabaseError::Unavailable`].
+impl Database {
+    /// The public rooms by id. Rooms without owner or without a privacy flag,
+    /// which old databases may hold, are left out.
+    pub async fn list_public_rooms(&self, page: Page) -> Result<Vec<RoomDetails>, DatabaseError> {
+        query!(self, read rooms::list_public(page))
+    }
+
+    /// The rooms the user is a member of, each once, by id.
+    pub async fn list_rooms_of_user(
+        &self,
+        user: UserId,
+    ) -> Result<Vec<RoomDetails>, DatabaseError> {
+        query!(self, read rooms::list_of_user(user))
+    }
+
+    pub async fn find_room(&self, id: RoomId) -> Result<Option<Room>, DatabaseError> {
+        query!(self, read rooms::find(id))
+    }
+
+    pub async fn find_room_details(
+        &self,
+        id: RoomId,
+    ) -> Result<Option<RoomDetails>, DatabaseError> {
+        query!(self, read rooms::find_details(id))
+    }
+
+    /// The room and the user's place in it, see [`RoomAccess::allows`].
+    pub async fn find_room_access(
+        &self,
+        id: RoomId,
+        user: UserId,
+    ) -> Result<Option<RoomAccess>, DatabaseError> {
+        query!(self, read rooms::find_access(id, user))
+    }
+
+    /// Creates a room with its owner as the first member.
+    ///
+    /// # Errors
+    /// [`DatabaseError::UserNotFound`] if there is no such owner.
+    pub async fn create_room(&self, room: NewRoom) -> Result<RoomDetails, DatabaseError> {
+        query!(self, transaction rooms::create(&room))
+    }
+
+    /// Changes a room; `updated_at` moves only if something really differs.
+    ///
+    /// # Errors
+    /// [`DatabaseError::RoomNotFound`].
+    pub async fn update_room(
+        &self,
+        id: RoomId,
+        changes: RoomChanges,
+    ) -> Result<RoomDetails, DatabaseError> {
+        query!(self, write rooms::update(id, changes))
+    }
+
+    /// Makes the user a member. However many calls for the same pair run at
+    /// once, one row is left and one of them answers [`Joined::Added`].
+    ///
+    /// # Errors
+    /// [`DatabaseError::RoomNotFound`] or [`DatabaseError::UserNotFound`].
+    pub async fn add_member(&self, room: RoomId, user: UserId) -> Result<Joined, DatabaseError> {
+        query!(self, transaction memberships::add(room, user))
+    }
+
+    /// Ends the membership; false if there was none.
+    pub async fn remove_member(&self, room: RoomId, user: UserId) -> Result<bool, DatabaseError> {
+        query!(self, write memberships::remove(room, user))
+    }
+
+    /// The members, each once, by id; none for a room that does not exist.
+    pub async fn list_members(&self, room: RoomId) -> Result<Vec<User>, DatabaseError> {
+        query!(self, read memberships::list_members(room))
+    }
+
+    /// As [`list_members`](Self::list_members), only the ids.
+    pub async fn list_member_ids(&self, room: RoomId) -> Result<Vec<UserId>, DatabaseError> {
+        query!(self, read memberships::list_member_ids(room))
+    }
+}

@@ -1,0 +1,189 @@
+//! Which tables and columns the queries need, and whether they are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Text;
+
+use super::SyncPgConnection;
+use crate::error::DatabaseError;
+
+/// Our tables, in the order in which they refer to each other.
+pub(super) const TABLES: [&str; 5] = ["users", "rooms", "user_rooms", "file_uploads", "messages"];
+
+const COLUMNS: [(&str, &[&str]); 4] = [
+    (
+        "users",
+        &[
+            "id",
+            "username",
+            "email",
+            "hashed_password",
+            "full_name",
+            "is_active",
+            "created_at",
+            "updated_at",
+        ],
+    ),
+    (
+        "rooms",
+        &[
+            "id",
+            "name",
+            "description",
+            "is_private",
+            "owner_id",
+            "created_at",
+            "updated_at",
+        ],
+    ),
+    ("user_rooms", &["user_id", "room_id"]),
+    (
+        "messages",
+        &[
+            "id",
+            "content",
+            "sender_id",
+            "room_id",
+            "file_id",
+            "created_at",
+        ],
+    ),
+];
+const FILE_COLUMNS_A: &[&str] = &[
+    "id",
+    "original_filename",
+    "stored_filename",
+    "file_size",
+    "content_type",
+    "public_url",
+    "uploader_id",
+    "uploaded_at",
+];
+const FILE_COLUMNS_B: &[&str] = &[
+    "id",
+    "filename",
+    "file_path",
+    "file_url",
+    "file_size",
+    "content_type",
+    "user_id",
+    "uploaded_at",
+];
+
+/// The two forms of `file_uploads` in existing databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileLayout {
+    /// The first generation: `original_filename`, `stored_filename`,
+    /// `public_url`, `uploader_id`. New databases get this one.
+    A,
+    /// The second generation: `filename`, `file_path`, `file_url`, `user_id`.
+    B,
+}
+
+/// The columns that exist, by table.
+#[derive(Debug, Default)]
+pub(super) struct Columns(BTreeMap<String, BTreeSet<String>>);
+
+impl Columns {
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.0.contains_key(table)
+    }
+
+    /// Finds out the layout of the files.
+    ///
+    /// # Errors
+    /// [`DatabaseError::SchemaMissing`] with every table, or column of an
+    /// existing table, that the queries would miss.
+    pub(super) fn check(&self) -> Result<FileLayout, DatabaseError> {
+        let layout = if self.has_column("file_uploads", "uploader_id")
+            || !self.has_column("file_uploads", "user_id")
+        {
+            FileLayout::A
+        } else {
+            FileLayout::B
+        };
+        let file_columns = match layout {
+            FileLayout::A => FILE_COLUMNS_A,
+            FileLayout::B => FILE_COLUMNS_B,
+        };
+        let mut missing = Vec::new();
+        for (table, columns) in COLUMNS.into_iter().chain([("file_uploads", file_columns)]) {
+            if !self.has_table(table) {
+                missing.push(format!("table {table}"));
+                continue;
+            }
+            for column in columns {
+                if !self.has_column(table, column) {
+                    missing.push(format!("column {table}.{column}"));
+                }
+            }
+        }
+        if missing.is_empty() {
+            Ok(layout)
+        } else {
+            Err(DatabaseError::SchemaMissing { missing })
+        }
+    }
+
+    fn has_column(&self, table: &str, column: &str) -> bool {
+        self.0
+            .get(table)
+            .is_some_and(|columns| columns.contains(column))
+    }
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+}
+
+impl FromIterator<Column> for Columns {
+    fn from_iter<I: IntoIterator<Item = Column>>(rows: I) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            columns
+                .0
+                .entry(row.table_name)
+                .or_default()
+                .insert(row.column_name);
+        }
+        columns
+    }
+}
+
+/// SQL for the ids of our tables, found along the search path as the queries
+/// find them; null for a missing one.
+pub(super) fn postgres_table_oids() -> String {
+    TABLES
+        .map(|table| format!("to_regclass('{table}')::oid"))
+        .join(", ")
+}
+
+/// Read from the catalogue itself: `information_schema` hides what the role
+/// has no rights on.
+pub(super) fn load_postgres_columns(connection: &mut SyncPgConnection) -> QueryResult<Columns> {
+    let rows: Vec<Column> = sql_query(format!(
+        "select pg_class.relname::text as table_name, pg_attribute.attname::text as column_name
+         from pg_class join pg_attribute on pg_attribute.attrelid = pg_class.oid
+         where pg_class.oid in ({}) and pg_attribute.attnum > 0
+           and not pg_attribute.attisdropped",
+        postgres_table_oids()
+    ))
+    .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(super) fn load_sqlite_columns(connection: &mut SqliteConnection) -> QueryResult<Columns> {
+    let rows: Vec<Column> = sql_query(
+        "select tables.name as table_name, columns.name as column_name
+         from sqlite_master as tables join pragma_table_info(tables.name) as columns
+         where tables.type = 'table'",
+    )
+    .load(connection)?;
+    Ok(rows.into_iter().collect())
+}

@@ -1,0 +1,104 @@
+//! The SQLite migrations, and the way back. Those of PostgreSQL need a server
+//! and are tested through the crate's surface, in `tests/postgres`.
+
+use diesel::connection::SimpleConnection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::url::SqliteUrl;
+
+async fn pool_in(folder: &TempDir) -> SqlitePool {
+    let url = SqliteUrl::new(folder.path().join("chat.db"));
+    SqlitePool::open(&url, 1).await.expect("the pool opens")
+}
+
+async fn write<R: Send + 'static>(
+    pool: &SqlitePool,
+    work: impl FnOnce(&mut SqliteConnection) -> R + Send + 'static,
+) -> R {
+    pool.run(SqliteAccess::Write, work)
+        .await
+        .expect("the pool works")
+}
+
+#[tokio::test]
+async fn an_empty_file_gets_all_tables_once() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    let first = migrate_sqlite(&pool).await.expect("it migrates");
+    assert_eq!(first.created_tables, TABLES);
+    assert_eq!(first.file_layout, FileLayout::A);
+    let second = migrate_sqlite(&pool).await.expect("it migrates again");
+    assert_eq!(second.created_tables, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_may_migrate_at_once() {
+    let folder = TempDir::new().expect("a folder");
+    // Two pools have nothing in common but the file, as two processes.
+    let (one, two) = (pool_in(&folder).await, pool_in(&folder).await);
+    let (one, two) = tokio::join!(migrate_sqlite(&one), migrate_sqlite(&two));
+    one.expect("one migrates");
+    two.expect("the other finds it done");
+}
+
+#[tokio::test]
+async fn every_way_down_leads_back_to_nothing_and_up_again() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    migrate_sqlite(&pool).await.expect("it migrates");
+    let left = write(&pool, |connection| {
+        let reverted = connection
+            .revert_all_migrations(SQLITE)
+            .map(|list| list.len());
+        assert_eq!(reverted.expect("all can be undone"), 2);
+        connection.columns().expect("the columns load")
+    })
+    .await;
+    assert!(TABLES.iter().all(|table| !left.has_table(table)));
+    let again = migrate_sqlite(&pool).await.expect("it migrates again");
+    assert_eq!(again.created_tables, TABLES);
+}
+
+#[tokio::test]
+async fn the_id_of_a_deleted_row_is_not_given_out_again() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    migrate_sqlite(&pool).await.expect("it migrates");
+    let is_second = write(&pool, |connection| {
+        connection
+            .batch_execute(
+                "insert into rooms (name) values ('a'); delete from rooms;
+                 insert into rooms (name) values ('b');",
+            )
+            .expect("a row comes and goes, and another comes");
+        let row: Answer = sql_query("select id = 2 as answer from rooms")
+            .get_result(connection)
+            .expect("the second row is there");
+        row.answer
+    })
+    .await;
+    assert!(is_second);
+}
+
+#[tokio::test]
+async fn a_table_of_the_same_name_but_other_columns_is_reported() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    write(&pool, |connection| {
+        connection.batch_execute(
+            "create table users (id integer, username text, email text);
+             create table rooms (id integer, name text, owner_id integer);",
+        )
+    })
+    .await
+    .expect("the tables are made");
+    let error = migrate_sqlite(&pool)
+        .await
+        .expect_err("columns are missing");
+    assert_eq!(error.code(), "schema_missing");
+    let report = error.report();
+    assert!(report.contains("column users.hashed_password"), "{report}");
+    assert!(report.contains("column rooms.is_private"), "{report}");
+    assert!(!report.contains("table "), "{report}");
+}

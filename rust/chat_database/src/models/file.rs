@@ -1,0 +1,116 @@
+//! Table `file_uploads`, in either of its layouts.
+
+use std::sync::Arc;
+
+use chat_protocol::ids::{FileId, UserId};
+use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
+
+use super::User;
+use crate::schema::{file_uploads, file_uploads_b};
+
+/// A row of `file_uploads`, in the words of layout A.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRecord {
+    pub id: FileId,
+    pub original_filename: String,
+    pub stored_filename: String,
+    /// In bytes.
+    pub file_size: i32,
+    pub content_type: String,
+    pub public_url: String,
+    pub uploader_id: UserId,
+    pub uploaded_at: Option<DateTime<Utc>>,
+}
+
+impl FileRecord {
+    /// Layout B keeps the whole object path where A keeps its last part.
+    pub(crate) fn without_object_path(mut self) -> Self {
+        if let Some(slash) = self.stored_filename.rfind('/') {
+            self.stored_filename.drain(..=slash);
+        }
+        self
+    }
+}
+
+/// A file with the user who uploaded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDetails {
+    pub file: FileRecord,
+    pub uploader: Arc<User>,
+}
+
+pub(crate) const FILE_COLUMNS: (
+    file_uploads::id,
+    file_uploads::original_filename,
+    file_uploads::stored_filename,
+    file_uploads::file_size,
+    file_uploads::content_type,
+    file_uploads::public_url,
+    file_uploads::uploader_id,
+    file_uploads::uploaded_at,
+) = (
+    file_uploads::id,
+    file_uploads::original_filename,
+    file_uploads::stored_filename,
+    file_uploads::file_size,
+    file_uploads::content_type,
+    file_uploads::public_url,
+    file_uploads::uploader_id,
+    file_uploads::uploaded_at,
+);
+
+pub(crate) const FILE_COLUMNS_B: (
+    file_uploads_b::id,
+    file_uploads_b::filename,
+    file_uploads_b::file_path,
+    file_uploads_b::file_size,
+    file_uploads_b::content_type,
+    file_uploads_b::file_url,
+    file_uploads_b::user_id,
+    file_uploads_b::uploaded_at,
+) = (
+    file_uploads_b::id,
+    file_uploads_b::filename,
+    file_uploads_b::file_path,
+    file_uploads_b::file_size,
+    file_uploads_b::content_type,
+    file_uploads_b::file_url,
+    file_uploads_b::user_id,
+    file_uploads_b::uploaded_at,
+);
+
+type FileRow = (
+    i32,
+    String,
+    String,
+    i32,
+    String,
+    String,
+    i32,
+    Option<DateTime<Utc>>,
+);
+
+impl<ST, DB> Queryable<ST, DB> for FileRecord
+where
+    DB: Backend,
+    FileRow: FromStaticSqlRow<ST, DB>,
+{
+    type Row = FileRow;
+
+    fn build(row: FileRow) -> deserialize::Result<Self> {
+        let (id, original, stored, file_size, content_type, public_url, uploader, uploaded_at) =
+            row;
+        Ok(Self {
+            id: FileId(id),
+            original_filename: original,
+            stored_filename: stored,
+            file_size,
+            content_type,
+            public_url,
+            uploader_id: UserId(uploader),
+            uploaded_at,
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Table `messages`.
+
+use std::sync::Arc;
+
+use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
+use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
+
+use super::{FileDetails, User};
+use crate::schema::messages;
+
+/// A message with its sender and the file it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    pub id: MessageId,
+    pub content: String,
+    pub room_id: RoomId,
+    /// Shared by all messages of one answer.
+    pub sender: Arc<User>,
+    pub file: Option<FileDetails>,
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// A message to store; id and time come from the writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    pub room_id: RoomId,
+    pub sender_id: UserId,
+    pub content: String,
+    pub file_id: Option<FileId>,
+}
+
+/// What the writer answers for a message once it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub id: MessageId,
+    pub created_at: DateTime<Utc>,
+    /// The text that was handed in, given back so that nobody has to copy it.
+    pub content: String,
+}
+
+/// A row of `messages`, without what its ids stand for.
+pub(crate) struct MessageRow {
+    pub(crate) id: MessageId,
+    pub(crate) content: String,
+    pub(crate) room_id: RoomId,
+    pub(crate) file_id: Option<FileId>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+}
+
+pub(crate) const MESSAGE_COLUMNS: (
+    messages::id,
+    messages::content,
+    messages::room_id,
+    messages::file_id,
+    messages::created_at,
+) = (
+    messages::id,
+    messages::content,
+    messages::room_id,
+    messages::file_id,
+    messages::created_at,
+);
+
+type Columns = (i32, String, i32, Option<i32>, Option<DateTime<Utc>>);
+
+impl<ST, DB> Queryable<ST, DB> for MessageRow
+where
+    DB: Backend,
+    Columns: FromStaticSqlRow<ST, DB>,
+{
+    type Row = Columns;
+
+    fn build(row: Columns) -> deserialize::Result<Self> {
+        let (id, content, room_id, file_id, created_at) = row;
+        Ok(Self {
+            id: MessageId(id),
+            content,
+            room_id: RoomId(room_id),
+            file_id: file_id.map(FileId),
+            created_at,
+        })
+    }
+}

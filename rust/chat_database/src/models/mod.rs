@@ -1,0 +1,37 @@
+//! What the queries return and take: one table or aggregate per file.
+//!
+//! Plain structs with typed ids and without SQL. Flags that may be NULL in old
+//! databases are read as false here, once, so that no caller meets a NULL.
+
+mod file;
+mod message;
+mod room;
+mod user;
+
+pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B};
+pub use self::file::{FileDetails, FileRecord};
+pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow};
+pub use self::message::{NewMessage, Stored, StoredMessage};
+pub(crate) use self::room::ROOM_COLUMNS;
+pub use self::room::{Joined, NewRoom, Room, RoomAccess, RoomChanges, RoomDetails};
+pub(crate) use self::user::USER_COLUMNS;
+pub use self::user::{Credentials, NewUser, User, UserChanges};
+
+/// A part of a list: `limit` rows after the first `skip`.
+///
+/// The caller bounds both; negative numbers count as zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub skip: i64,
+    pub limit: i64,
+}
+
+impl Page {
+    pub(crate) fn offset(self) -> i64 {
+        self.skip.max(0)
+    }
+
+    pub(crate) fn limit(self) -> i64 {
+        self.limit.max(0)
+    }
+}

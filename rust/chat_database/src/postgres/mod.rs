@@ -1,0 +1,16 @@
+//! PostgreSQL over tokio-postgres, without libpq.
+//!
+//! `connect` opens single sessions (with `tls` for what `sslmode` means),
+//! `pool` keeps some for diesel, `pooler` refuses poolers that would break
+//! them, `instance_lock` keeps a second server process away.
+
+mod connect;
+mod instance_lock;
+mod pool;
+mod pooler;
+mod tls;
+
+pub(crate) use self::connect::Connector;
+pub(crate) use self::instance_lock::acquire_instance_lock;
+pub(crate) use self::pool::{PooledConnection, PostgresPool};
+pub(crate) use self::pooler::refuse_transaction_pooler;

@@ -1,0 +1,23 @@
+//! The queries, one file per table or aggregate, for both back ends.
+//!
+//! Compiled twice, see `backend`. A function here is one use case: a fixed
+//! number of queries on the connection it is given, however many rows there
+//! are. Whether it runs inside a transaction is the caller's decision
+//! (`database`); functions that need one say so.
+
+pub(crate) mod files;
+pub(crate) mod memberships;
+pub(crate) mod messages;
+pub(crate) mod rooms;
+pub(crate) mod users;
+
+use super::{Connection, RunQueryDsl, lock_room};
+use crate::error::DatabaseError;
+
+/// Asks the database for an answer, any answer.
+pub(crate) async fn ping(connection: &mut Connection) -> Result<(), DatabaseError> {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
+        .get_result::<i32>(connection)
+        .await?;
+    Ok(())
+}

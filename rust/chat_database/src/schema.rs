@@ -1,0 +1,100 @@
+//! The tables, for both back ends.
+//!
+//! Written by hand because one description serves PostgreSQL and SQLite: the
+//! only type that differs between them is the time stamp, which is a type of
+//! this crate (`timestamp.rs`). Every time stamp column is nullable, in old
+//! databases there are rows without one.
+//!
+//! `file_uploads` exists in two layouts, see `FileLayout`: the first
+//! generation's, which is also what a new database gets, and the second's.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    users (id) {
+        id -> Integer,
+        username -> Text,
+        email -> Text,
+        hashed_password -> Text,
+        full_name -> Nullable<Text>,
+        is_active -> Nullable<Bool>,
+        created_at -> Nullable<crate::timestamp::UtcTime>,
+        updated_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    rooms (id) {
+        id -> Integer,
+        name -> Text,
+        description -> Nullable<Text>,
+        is_private -> Nullable<Bool>,
+        owner_id -> Nullable<Integer>,
+        created_at -> Nullable<crate::timestamp::UtcTime>,
+        updated_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    /// The memberships. The pair is not unique: old databases hold doubled
+    /// rows. diesel wants a key, no query uses it.
+    user_rooms (user_id, room_id) {
+        user_id -> Nullable<Integer>,
+        room_id -> Nullable<Integer>,
+    }
+}
+
+table! {
+    messages (id) {
+        id -> Integer,
+        content -> Text,
+        sender_id -> Integer,
+        room_id -> Integer,
+        file_id -> Nullable<Integer>,
+        created_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    /// Layout A.
+    file_uploads (id) {
+        id -> Integer,
+        original_filename -> Text,
+        stored_filename -> Text,
+        file_size -> Integer,
+        content_type -> Text,
+        public_url -> Text,
+        uploader_id -> Integer,
+        uploaded_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    /// Layout B. Its `description` and `room_id` are served by no route.
+    #[sql_name = "file_uploads"]
+    file_uploads_b (id) {
+        id -> Integer,
+        filename -> Text,
+        file_path -> Text,
+        file_size -> Integer,
+        content_type -> Text,
+        file_url -> Text,
+        user_id -> Integer,
+        uploaded_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+joinable!(rooms -> users (owner_id));
+joinable!(messages -> users (sender_id));
+joinable!(messages -> rooms (room_id));
+joinable!(file_uploads -> users (uploader_id));
+joinable!(file_uploads_b -> users (user_id));
+
+allow_tables_to_appear_in_same_query!(
+    users,
+    rooms,
+    user_rooms,
+    messages,
+    file_uploads,
+    file_uploads_b
+);

@@ -1,0 +1,44 @@
+//! The instance lock of an SQLite database: a locked file beside it.
+//!
+//! The operating system unlocks it when the process ends, however it ends.
+//! The file itself stays: removing it would let two processes lock two files
+//! of the same name.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use crate::error::DatabaseError;
+use crate::instance_lock::{InstanceLock, Patience};
+use crate::url::SqliteUrl;
+
+/// Locks `<database file>.lock`, waiting up to ten seconds.
+///
+/// # Errors
+/// [`DatabaseError::InstanceRunning`] if another process keeps it locked;
+/// [`DatabaseError::Unavailable`] if the file cannot be made.
+pub(crate) async fn acquire_instance_lock(url: &SqliteUrl) -> Result<InstanceLock, DatabaseError> {
+    let mut path = url.path().as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(DatabaseError::unavailable)?;
+    let patience = Patience::begin();
+    while !try_lock(&file)? {
+        patience.pause().await?;
+    }
+    Ok(InstanceLock::from_file(file))
+}
+
+fn try_lock(file: &File) -> Result<bool, DatabaseError> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(DatabaseError::unavailable(error)),
+    }
+}

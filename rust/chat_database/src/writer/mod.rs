@@ -1,0 +1,229 @@
+//! The group-commit writer: every message is stored through it.
+//!
+//! One task takes what is queued, up to 256 messages, stores it in one
+//! transaction and then tells the senders, in the order of the ids; meanwhile
+//! the next group builds up. There is no timer: an idle writer stores a single
+//! message at once, a busy one pays for one commit per group.
+//!
+//! Invariants: `on_stored` is called exactly once for every message that was
+//! accepted, with success only after the commit; ids and times both ascend in
+//! the order of acceptance, so history is in the order of the ids; a message
+//! that cannot be stored fails alone.
+
+mod clock;
+mod postgres;
+mod sqlite;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use chat_protocol::ids::MessageId;
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, watch};
+
+use self::clock::Clock;
+use crate::database::{Database, Pools};
+use crate::error::{DatabaseError, ErrorKind};
+use crate::models::{NewMessage, Stored};
+
+/// How many messages may wait; more make `submit` wait.
+const QUEUE_LENGTH: usize = 4096;
+/// How many messages share a commit. More gain nothing and delay the first.
+const GROUP_LENGTH: usize = 256;
+
+/// Told once what became of a message. Runs on the writer's task: anything
+/// slow in it delays all messages.
+pub type OnStored = Box<dyn FnOnce(Result<Stored, DatabaseError>) + Send>;
+
+/// Stores messages; clones feed the same writer. When the last clone is
+/// dropped, the writer stores what it has accepted and ends.
+#[derive(Clone)]
+pub struct MessageWriter {
+    queue: mpsc::Sender<Pending>,
+    stop: watch::Sender<bool>,
+    /// Changes when the task has ended.
+    finished: watch::Receiver<()>,
+}
+
+struct Pending {
+    message: NewMessage,
+    on_stored: OnStored,
+}
+
+/// A message with its time, ready to be stored.
+struct Row {
+    message: NewMessage,
+    created_at: DateTime<Utc>,
+}
+
+/// One per row of a group, in the same order.
+type Outcomes = Vec<Result<MessageId, DatabaseError>>;
+
+impl MessageWriter {
+    /// Starts the task, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unavailable`] if the time of the newest message cannot
+    /// be asked for.
+    pub async fn start(database: Database) -> Result<Self, DatabaseError> {
+        let clock = Clock::starting_after(database.newest_message_time().await?);
+        let (queue, receiver) = mpsc::channel(QUEUE_LENGTH);
+        let (stop, stopped) = watch::channel(false);
+        let (alive, finished) = watch::channel(());
+        let task = Task {
+            database,
+            clock,
+            queue: receiver,
+            stopped,
+            _alive: alive,
+        };
+        tokio::spawn(task.run());
+        Ok(Self {
+            queue,
+            stop,
+            finished,
+        })
+    }
+
+    /// Accepts a message; waits only while the queue is full. What became of
+    /// it is told to `on_stored`: any error of the message itself, or
+    /// [`DatabaseError::Unavailable`], also after
+    /// [`flush_and_stop`](Self::flush_and_stop).
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, the message is not accepted, and `on_stored`
+    /// is not called.
+    pub async fn submit(&self, message: NewMessage, on_stored: OnStored) {
+        match self.queue.reserve().await {
+            Ok(place) => place.send(Pending { message, on_stored }),
+            Err(_) => tell(on_stored, Err(stopped())),
+        }
+    }
+
+    /// Stores everything accepted so far and ends the writer. May be called
+    /// again.
+    pub async fn flush_and_stop(&self) {
+        self.stop.send_replace(true);
+        let mut finished = self.finished.clone();
+        // Nothing is ever sent: the error says that the task is gone.
+        let _ = finished.changed().await;
+    }
+}
+
+impl fmt::Debug for MessageWriter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MessageWriter")
+            .field("queued", &(QUEUE_LENGTH - self.queue.capacity()))
+            .finish_non_exhaustive()
+    }
+}
+
+struct Task {
+    database: Database,
+    clock: Clock,
+    queue: mpsc::Receiver<Pending>,
+    stopped: watch::Receiver<bool>,
+    _alive: watch::Sender<()>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut group = Vec::with_capacity(GROUP_LENGTH);
+        let mut is_open = true;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop_is_asked(&mut self.stopped), if is_open => {
+                    self.queue.close();
+                    is_open = false;
+                }
+                count = self.queue.recv_many(&mut group, GROUP_LENGTH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.store_and_tell(&mut group).await;
+                }
+            }
+        }
+    }
+
+    async fn store_and_tell(&mut self, group: &mut Vec<Pending>) {
+        let (rows, listeners): (Vec<Row>, Vec<OnStored>) = group
+            .drain(..)
+            .map(|pending| {
+                let row = Row {
+                    message: pending.message,
+                    created_at: self.clock.next(),
+                };
+                (row, pending.on_stored)
+            })
+            .unzip();
+        match self.store(rows).await {
+            Ok((rows, outcomes)) => {
+                for ((row, outcome), on_stored) in rows.into_iter().zip(outcomes).zip(listeners) {
+                    let stored = outcome.map(|id| Stored {
+                        id,
+                        created_at: row.created_at,
+                        content: row.message.content,
+                    });
+                    tell(on_stored, stored);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = error.report(),
+                    messages = listeners.len(),
+                    "messages could not be stored"
+                );
+                for on_stored in listeners {
+                    tell(on_stored, Err(repeat(&error)));
+                }
+                // Whoever queued up meanwhile would only wait for the same
+                // answer, the last of them for many timeouts in a row.
+                while let Ok(pending) = self.queue.try_recv() {
+                    tell(pending.on_stored, Err(repeat(&error)));
+                }
+            }
+        }
+    }
+
+    /// # Errors
+    /// What made the whole group fail.
+    async fn store(&self, rows: Vec<Row>) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
+        match self.database.pools() {
+            Pools::Postgres { writer, .. } => {
+                let outcomes = postgres::store(writer, &rows).await?;
+                Ok((rows, outcomes))
+            }
+            Pools::Sqlite { pool, .. } => sqlite::store(pool, rows).await,
+        }
+    }
+}
+
+async fn stop_is_asked(stopped: &mut watch::Receiver<bool>) {
+    // An error means that no handle is left, which asks for the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// A listener that panics hurts nobody else.
+fn tell(on_stored: OnStored, stored: Result<Stored, DatabaseError>) {
+    if catch_unwind(AssertUnwindSafe(|| on_stored(stored))).is_err() {
+        tracing::error!("a listener of the message writer panicked");
+    }
+}
+
+/// The error once more, for the next of many listeners. A server that does not
+/// let us in any more is, for a sender, a server that is away.
+fn repeat(error: &DatabaseError) -> DatabaseError {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Configuration => {
+            DatabaseError::unavailable(error.report())
+        }
+        _ => DatabaseError::internal(error.report()),
+    }
+}
+
+fn stopped() -> DatabaseError {
+    DatabaseError::unavailable("the message writer has stopped")
+}

@@ -1,0 +1,148 @@
+//! JSON answers in the shapes of contract section 4, keys in its order.
+
+use chat_database::{FileDetails, RoomDetails, User};
+use chat_protocol::format_rest_time;
+use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+/// The JSON text of an answer.
+pub(crate) fn to_json(answer: &impl Serialize) -> Vec<u8> {
+    // Plain data with string keys: there is nothing that can fail.
+    serde_json::to_vec(answer).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserAnswer<'a> {
+    username: &'a str,
+    email: &'a str,
+    full_name: Option<&'a str>,
+    id: UserId,
+    is_active: bool,
+    #[serde(serialize_with = "rest_time")]
+    created_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "rest_time")]
+    updated_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> From<&'a User> for UserAnswer<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            username: &user.username,
+            email: &user.email,
+            full_name: user.full_name.as_deref(),
+            id: user.id,
+            is_active: user.is_active,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct RoomAnswer<'a> {
+    name: &'a str,
+    description: Option<&'a str>,
+    is_private: bool,
+    id: RoomId,
+    owner_id: Option<UserId>,
+    #[serde(serialize_with = "rest_time")]
+    created_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "rest_time")]
+    updated_at: Option<DateTime<Utc>>,
+    owner: Option<UserAnswer<'a>>,
+    members: Vec<UserAnswer<'a>>,
+}
+
+impl<'a> From<&'a RoomDetails> for RoomAnswer<'a> {
+    fn from(details: &'a RoomDetails) -> Self {
+        let room = &details.room;
+        Self {
+            name: &room.name,
+            description: room.description.as_deref(),
+            is_private: room.is_private,
+            id: room.id,
+            owner_id: room.owner_id,
+            created_at: room.created_at,
+            updated_at: room.updated_at,
+            owner: details.owner.as_deref().map(UserAnswer::from),
+            members: details
+                .members
+                .iter()
+                .map(|member| UserAnswer::from(&**member))
+                .collect(),
+        }
+    }
+}
+
+/// A message up to its `room`, which is the same for a whole history and is
+/// appended as text, and its `file`.
+#[derive(Serialize)]
+pub(crate) struct MessageHead<'a> {
+    pub(crate) content: &'a str,
+    pub(crate) room_id: RoomId,
+    pub(crate) id: MessageId,
+    pub(crate) sender_id: UserId,
+    pub(crate) file_id: Option<FileId>,
+    #[serde(serialize_with = "rest_time")]
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) sender: UserAnswer<'a>,
+}
+
+/// Appends a whole Message: the head's object reopened, then `room` and `file`.
+pub(crate) fn push_message(
+    text: &mut Vec<u8>,
+    head: &MessageHead<'_>,
+    room: &[u8],
+    file: Option<&FileDetails>,
+) {
+    text.extend_from_slice(&to_json(head));
+    text.pop();
+    text.extend_from_slice(b",\"room\":");
+    text.extend_from_slice(room);
+    text.extend_from_slice(b",\"file\":");
+    text.extend_from_slice(&to_json(&file.map(FileAnswer::from)));
+    text.push(b'}');
+}
+
+#[derive(Serialize)]
+pub(crate) struct FileAnswer<'a> {
+    original_filename: &'a str,
+    stored_filename: &'a str,
+    file_size: i32,
+    content_type: &'a str,
+    public_url: &'a str,
+    id: FileId,
+    uploader_id: UserId,
+    #[serde(serialize_with = "rest_time")]
+    uploaded_at: Option<DateTime<Utc>>,
+    uploader: UserAnswer<'a>,
+}
+
+impl<'a> From<&'a FileDetails> for FileAnswer<'a> {
+    fn from(details: &'a FileDetails) -> Self {
+        let file = &details.file;
+        Self {
+            original_filename: &file.original_filename,
+            stored_filename: &file.stored_filename,
+            file_size: file.file_size,
+            content_type: &file.content_type,
+            public_url: &file.public_url,
+            id: file.id,
+            uploader_id: file.uploader_id,
+            uploaded_at: file.uploaded_at,
+            uploader: UserAnswer::from(&*details.uploader),
+        }
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
+fn rest_time<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_str(&format_rest_time(*time)),
+        None => serializer.serialize_none(),
+    }
+}

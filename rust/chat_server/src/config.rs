@@ -1,0 +1,23 @@
+//! What the service needs to know to start. Read and validated by `chat_app`.
+
+use std::time::Duration;
+
+use chat_auth::TokenAlgorithm;
+use chat_database::DatabaseUrl;
+use secrecy::SecretString;
+
+/// Settings of one service.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    pub database_url: DatabaseUrl,
+    /// Connections to PostgreSQL, or readers of the SQLite file.
+    pub database_pool_size: u32,
+    /// Its UTF-8 bytes are the key of the tokens.
+    pub secret_key: SecretString,
+    pub algorithm: TokenAlgorithm,
+    pub token_lifetime: Duration,
+    /// Threads that serve sockets.
+    pub socket_threads: usize,
+    /// What may wait for one reader, in bytes; above it the reader is dropped.
+    pub outbox_max_bytes: usize,
+}

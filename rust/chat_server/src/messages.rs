@@ -1,0 +1,252 @@
+//! A message's way: permission, the writer, and after the commit the hub.
+//!
+//! Sockets and REST meet in [`Chat::store_and_publish`]. The writer calls back in
+//! the order of the ids and after the commit; the frame is encoded and published
+//! there, so readers see the stored order and nothing that is not stored.
+
+use std::sync::Arc;
+
+use chat_database::{FileDetails, NewMessage, Page, Stored, StoredMessage};
+use chat_hub::Profile;
+use chat_protocol::ids::{FileId, RoomId, UserId};
+use chat_protocol::{FileSummary, MessageDraft, Sender, ServerFrame};
+use tokio::sync::oneshot;
+
+use crate::accounts::{Identity, profile_of};
+use crate::answers::{MessageHead, RoomAnswer, UserAnswer, push_message, to_json};
+use crate::chat::Chat;
+use crate::error::ServiceError;
+use crate::files::summary_of;
+
+/// A history is cut into pieces of about this size.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+type Outcome = Box<dyn FnOnce(Result<Stored, ServiceError>) + Send>;
+
+/// A message that may be stored: everything about it has been checked.
+struct Posting {
+    sender: Arc<Profile>,
+    room_id: RoomId,
+    content: String,
+    file: Option<FileSummary>,
+}
+
+/// The JSON array of a history page, made piece by piece. Every item repeats the
+/// whole room (contract section 4), so a page can be far larger than its rows.
+#[derive(Debug)]
+pub struct HistoryAnswer {
+    room: Vec<u8>,
+    messages: std::vec::IntoIter<StoredMessage>,
+    state: HistoryState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HistoryState {
+    Start,
+    Between,
+    Done,
+}
+
+impl HistoryAnswer {
+    fn new(room: Vec<u8>, messages: Vec<StoredMessage>) -> Self {
+        Self {
+            room,
+            messages: messages.into_iter(),
+            state: HistoryState::Start,
+        }
+    }
+
+    /// Whether `next_chunk` will give nothing more.
+    pub fn is_done(&self) -> bool {
+        self.state == HistoryState::Done
+    }
+}
+
+impl Iterator for HistoryAnswer {
+    type Item = Vec<u8>;
+
+    /// The next piece of the JSON text.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.is_done() {
+            return None;
+        }
+        let mut text = Vec::with_capacity(CHUNK_BYTES / 4);
+        if self.state == HistoryState::Start {
+            text.push(b'[');
+        }
+        while text.len() < CHUNK_BYTES {
+            let Some(message) = self.messages.next() else {
+                text.push(b']');
+                self.state = HistoryState::Done;
+                break;
+            };
+            if self.state == HistoryState::Between {
+                text.push(b',');
+            }
+            self.state = HistoryState::Between;
+            let head = MessageHead {
+                content: &message.content,
+                room_id: message.room_id,
+                id: message.id,
+                sender_id: message.sender.id,
+                file_id: message.file.as_ref().map(|details| details.file.id),
+                created_at: message.created_at,
+                sender: UserAnswer::from(&*message.sender),
+            };
+            push_message(&mut text, &head, &self.room, message.file.as_ref());
+        }
+        Some(text)
+    }
+}
+
+impl Chat {
+    /// A page of a room's history, newest first, for whoever has access.
+    ///
+    /// # Errors
+    /// `RoomNotFound`, `RoomAccessDenied`.
+    pub async fn list_messages(
+        &self,
+        identity: &Identity,
+        room_id: i64,
+        page: Page,
+    ) -> Result<HistoryAnswer, ServiceError> {
+        let details = self.accessible_details(room_id, identity.user_id).await?;
+        let messages = self.database.list_messages(details.room.id, page).await?;
+        Ok(HistoryAnswer::new(
+            to_json(&RoomAnswer::from(&details)),
+            messages,
+        ))
+    }
+
+    /// Stores a message exactly as given and publishes it; gives Message.
+    ///
+    /// # Errors
+    /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`.
+    pub async fn send_message(
+        &self,
+        identity: &Identity,
+        room_id: i64,
+        content: String,
+        file_id: Option<i64>,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let details = self.accessible_details(room_id, identity.user_id).await?;
+        let sender = self
+            .database
+            .find_user(identity.user_id)
+            .await?
+            .ok_or(ServiceError::InvalidToken)?;
+        let file = self.attachment(file_id, identity.user_id).await?;
+        let posting = Posting {
+            sender: Arc::new(profile_of(&sender)),
+            room_id: details.room.id,
+            content,
+            file: file.as_ref().map(summary_of),
+        };
+        let (outcome, stored) = oneshot::channel();
+        self.store_and_publish(
+            posting,
+            Box::new(move |result| {
+                // Nobody waits any more if the request was cancelled.
+                let _ = outcome.send(result);
+            }),
+        )
+        .await;
+        let stored = stored.await.map_err(|_| ServiceError::NotRunning)??;
+        let head = MessageHead {
+            content: &stored.content,
+            room_id: details.room.id,
+            id: stored.id,
+            sender_id: sender.id,
+            file_id: file.as_ref().map(|details| details.file.id),
+            created_at: Some(stored.created_at),
+            sender: UserAnswer::from(&sender),
+        };
+        let mut text = Vec::new();
+        push_message(
+            &mut text,
+            &head,
+            &to_json(&RoomAnswer::from(&details)),
+            file.as_ref(),
+        );
+        Ok(text)
+    }
+
+    /// Stores and publishes a message of a connected user; `outcome` is called once.
+    pub(crate) async fn post_from_socket(
+        &self,
+        sender: UserId,
+        room_id: RoomId,
+        draft: MessageDraft,
+        outcome: Outcome,
+    ) {
+        let file = match self.attachment(draft.file_id, sender).await {
+            Ok(file) => file,
+            Err(error) => return outcome(Err(error)),
+        };
+        // Read after the wait above, so that the newest name is used.
+        let Some(sender) = self.hub.profile(sender) else {
+            return outcome(Err(ServiceError::NotRunning));
+        };
+        let file = file.as_ref().map(summary_of);
+        self.store_and_publish(
+            Posting {
+                sender,
+                room_id,
+                content: draft.content,
+                file,
+            },
+            outcome,
+        )
+        .await;
+    }
+
+    async fn attachment(
+        &self,
+        file_id: Option<i64>,
+        user: UserId,
+    ) -> Result<Option<FileDetails>, ServiceError> {
+        match file_id {
+            Some(file_id) => self.visible_file(file_id, user).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn store_and_publish(&self, posting: Posting, outcome: Outcome) {
+        let Posting {
+            sender,
+            room_id,
+            content,
+            file,
+        } = posting;
+        let permit = self.hub.admit(content.len()).await;
+        let file_id: Option<FileId> = file.as_ref().map(|file| file.id);
+        let hub = self.hub.clone();
+        let message = NewMessage {
+            room_id,
+            sender_id: sender.user_id,
+            content,
+            file_id,
+        };
+        let on_stored = Box::new(move |result: Result<Stored, _>| match result {
+            Ok(stored) => {
+                let frame = ServerFrame::Message {
+                    id: stored.id,
+                    content: &stored.content,
+                    room_id,
+                    sender: Sender {
+                        id: sender.user_id,
+                        username: &sender.username,
+                        full_name: sender.full_name.as_deref(),
+                    },
+                    file_id,
+                    timestamp: stored.created_at,
+                    file: file.as_ref(),
+                };
+                hub.publish(room_id, frame.encode(), permit);
+                outcome(Ok(stored));
+            }
+            Err(error) => outcome(Err(ServiceError::Database(error))),
+        });
+        self.writer.submit(message, on_stored).await;
+    }
+}

@@ -1,0 +1,157 @@
+//! Start and end of everything that runs.
+//!
+//! Order at the end: no new sockets, messages that were accepted are stored and
+//! published, sockets close with 1012 and drain, the database closes, the lock
+//! goes last. Stopping twice is fine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_auth::TokenAuthority;
+use chat_database::{
+    Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
+};
+use chat_gateway::{BridgeInput, ChatBackend, Gateway, SocketOptions};
+use chat_hub::{BridgeOutput, Hub, HubConfig, StreamSource};
+use tokio::sync::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::Chat;
+use crate::config::ServiceConfig;
+use crate::error::ServiceError;
+use crate::passwords::Passwords;
+
+/// How long handshakes under way and accepted messages may take at the end.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+/// How long peers may take to take what is queued for them and to answer the close.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A running chat service.
+#[derive(Debug)]
+pub struct Service {
+    chat: Arc<Chat>,
+    gateway: Gateway,
+    lock: RwLock<Option<InstanceLock>>,
+    stopped: CancellationToken,
+    handshakes: TaskTracker,
+    stopping: Mutex<()>,
+}
+
+impl Service {
+    /// Opens the database, takes the lock of the only process, starts the writer and the socket threads.
+    ///
+    /// # Errors
+    /// A `Database` error that tells the operator what to change, or `Hub`.
+    pub async fn start(config: ServiceConfig) -> Result<Self, ServiceError> {
+        let database = Database::connect(DatabaseConfig {
+            url: config.database_url,
+            pool_size: config.database_pool_size,
+        })
+        .await?;
+        let lock = database.acquire_instance_lock().await?;
+        let writer = MessageWriter::start(database.clone()).await?;
+        let hub = Hub::start(HubConfig {
+            shards: config.socket_threads,
+            outbox_max_bytes: config.outbox_max_bytes,
+        })?;
+        let chat = Arc::new(Chat {
+            database,
+            writer,
+            hub: hub.clone(),
+            tokens: TokenAuthority::new(
+                &config.secret_key,
+                config.algorithm,
+                config.token_lifetime,
+            ),
+            passwords: Passwords::new(),
+        });
+        let backend: Arc<dyn ChatBackend> = chat.clone();
+        let gateway = Gateway::new(hub, backend);
+        Ok(Self {
+            chat,
+            gateway,
+            lock: RwLock::new(Some(lock)),
+            stopped: CancellationToken::new(),
+            handshakes: TaskTracker::new(),
+            stopping: Mutex::new(()),
+        })
+    }
+
+    /// The use cases.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// Serves a socket whose upgrade request was read by the server in front. Must
+    /// be called on a thread of the runtime.
+    pub fn accept_socket(&self, source: StreamSource, head: Vec<u8>, options: SocketOptions) {
+        let gateway = self.gateway.clone();
+        self.handshakes
+            .spawn(async move { gateway.accept(source, &head, &options).await });
+    }
+
+    /// Admits a client whose frames another server carries.
+    ///
+    /// # Errors
+    /// `HandshakeRefused`.
+    pub async fn open_bridge(
+        &self,
+        room: &str,
+        token: Option<&str>,
+        output: Arc<BridgeOutput>,
+    ) -> Result<BridgeInput, ServiceError> {
+        self.gateway
+            .open_bridge(room, token, output)
+            .await
+            .map_err(|_| ServiceError::HandshakeRefused)
+    }
+
+    /// Resolves with the reason when this process may no longer serve.
+    pub async fn lost(&self) -> String {
+        let lost = async {
+            match self.lock.read().await.as_ref() {
+                Some(lock) => lock.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        match self.stopped.run_until_cancelled(lost).await {
+            Some(reason) => reason,
+            // A service that has stopped has nothing left to lose.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops everything. Twice is fine.
+    pub async fn stop(&self) {
+        let _one_at_a_time = self.stopping.lock().await;
+        self.handshakes.close();
+        let accepted_is_done = async {
+            self.handshakes.wait().await;
+            self.chat.writer.flush_and_stop().await;
+        };
+        if tokio::time::timeout(FLUSH_PATIENCE, accepted_is_done)
+            .await
+            .is_err()
+        {
+            tracing::warn!("messages were not stored in time: the database does not answer");
+        }
+        self.chat.hub.shut_down(DRAIN_PATIENCE).await;
+        self.chat.database.close().await;
+        self.stopped.cancel();
+        if let Some(lock) = self.lock.write().await.take() {
+            lock.release().await;
+        }
+    }
+}
+
+/// Creates what is missing in a database and touches nothing else.
+///
+/// # Errors
+/// Why the database cannot be reached or changed.
+pub async fn migrate(url: DatabaseUrl) -> Result<MigrationReport, ServiceError> {
+    let database = Database::connect(DatabaseConfig { url, pool_size: 1 }).await?;
+    let report = database.migration().clone();
+    database.close().await;
+    Ok(report)
+}

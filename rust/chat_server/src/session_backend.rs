@@ -1,0 +1,51 @@
+//! What sessions ask of the use cases.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chat_gateway::{Admission, ChatBackend, PostDone, Refusal};
+use chat_protocol::MessageDraft;
+use chat_protocol::ids::{RoomId, UserId};
+
+use crate::accounts::profile_of;
+use crate::chat::Chat;
+use crate::error::{ServiceError, post_error, refusal};
+
+impl ChatBackend for Chat {
+    fn admit<'a>(
+        &'a self,
+        room_id: RoomId,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Admission, Refusal>> + Send + 'a>> {
+        Box::pin(async move {
+            self.admit_bearer(room_id, token)
+                .await
+                .map_err(|error| refusal(&error))
+        })
+    }
+
+    fn post_message(
+        &self,
+        sender: UserId,
+        room_id: RoomId,
+        draft: MessageDraft,
+        done: PostDone,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let outcome = Box::new(move |result: Result<_, ServiceError>| {
+            done(result.map(drop).map_err(|error| post_error(&error)))
+        });
+        Box::pin(self.post_from_socket(sender, room_id, draft, outcome))
+    }
+}
+
+impl Chat {
+    async fn admit_bearer(&self, room_id: RoomId, token: &str) -> Result<Admission, ServiceError> {
+        let user = self.authenticate_user(token).await?;
+        let access = self.accessible_room(room_id.0.into(), user.id).await?;
+        Ok(Admission {
+            profile: Arc::new(profile_of(&user)),
+            room_name: access.room.name,
+        })
+    }
+}

@@ -1,0 +1,131 @@
+"""Chat works however the application is served: other options of uvicorn, other ASGI servers, the test client."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from harness.chat import Chat, settings_for
+from harness.database import Database
+from harness.pool import ServerPool, check_log
+from harness.processes import APPLICATION, clean_environment
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for servers that cannot pick one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def assert_chat_works(chat: Chat) -> None:
+    """Requests, two sockets, a message each way, an error, a refusal and the end."""
+    ana, beto = chat.users("ana", "beto")
+    room = chat.room(ana)
+    first, second = chat.connect_all(room, ana, beto)
+    first.say("hola ñ")
+    assert first.expect("message") == second.expect("message")
+    assert chat.say(room, beto, "por REST")["id"] == first.expect("message")["id"] == second.expect("message")["id"]
+    second.send_raw("nonsense")
+    second.expect_error("Formato de mensaje inválido")
+    assert chat.online(room, ana) == [ana.id, beto.id]
+    assert chat.refused(room, "bad")[0] == 403
+    second.close()
+    assert first.expect("user_left")["user_id"] == beto.id
+    assert [message["content"] for message in chat.history(room, ana)] == ["hola ñ", "por REST"]
+    chat.close_sockets()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--ws", "none"),
+        ("--ws", "websockets"),
+        ("--ws", "websockets-sansio"),
+        ("--ws", "wsproto"),
+        ("--lifespan", "off"),
+        ("--proxy-headers", "--forwarded-allow-ips", "*"),
+        ("--root-path", "/chat"),
+        ("--log-level", "trace"),
+    ],
+    ids=" ".join,
+)
+def test_options_of_uvicorn(servers: ServerPool, arguments: tuple[str, ...]) -> None:
+    chat = servers.prepare("sqlite", *arguments)
+    chat.server.start()
+    assert_chat_works(chat)
+    chat.server.stop()
+
+
+@pytest.mark.parametrize("implementation", ["websockets", "websockets-sansio", "wsproto"])
+def test_the_fall_back_with_each_implementation_of_uvicorn(servers: ServerPool, implementation: str) -> None:
+    chat = servers.prepare("sqlite", "--ws", implementation, transport="asgi")
+    chat.server.start()
+    assert_chat_works(chat)
+    chat.server.stop()
+
+
+def test_hypercorn(servers: ServerPool) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "hypercorn", APPLICATION, "--bind", f"127.0.0.1:{port}", "--access-logfile", "-"]
+    chat = servers.prepare("sqlite", command=command, address=("127.0.0.1", port))
+    chat.server.start()
+    assert_chat_works(chat)
+
+
+def test_granian(servers: ServerPool) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    chat = servers.prepare("sqlite", command=[*command, APPLICATION], address=("127.0.0.1", port))
+    chat.server.start()
+    assert_chat_works(chat)
+
+
+def test_a_unix_socket(servers: ServerPool, tmp_path: Path) -> None:
+    path = tmp_path / "chat.sock"
+    command = [sys.executable, "-m", "uvicorn", APPLICATION, "--uds", str(path)]
+    chat = servers.prepare("sqlite", command=command, address=("127.0.0.1", 0))
+    chat.server.replace_http(httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost"))
+    chat.server.start()
+    ana = chat.user()
+    room = chat.room(ana)
+    plain = socket.socket(socket.AF_UNIX)
+    plain.connect(str(path))
+    opened = chat.connect(room, ana, sock=plain)
+    opened.say("hola")
+    assert opened.expect("message")["content"] == "hola"
+    opened.close()
+
+
+def test_the_test_client(tmp_path: Path) -> None:
+    settings = settings_for(Database(f"sqlite:///{tmp_path / 'chat.db'}"))
+    script = Path(__file__).parent / "scripts" / "chat_in_test_client.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", str(script)],
+        cwd=tmp_path,
+        env=clean_environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("chatted\n")
+    check_log(done.stdout + done.stderr)
+
+
+def test_importing_the_application_does_nothing(tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": "nonsense", "DEBUG": "maybe"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import chat_app.main; assert chat_app.main.app"],
+        cwd=tmp_path,
+        env=clean_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

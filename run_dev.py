@@ -2,7 +2,7 @@
 
 import sys
 
-from chat_app.development import run_with_reload
+from chat_app.serve import serve
 
 if __name__ == "__main__":
-    sys.exit(run_with_reload())
+    sys.exit(serve(reload=True))

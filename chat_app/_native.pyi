@@ -7,7 +7,17 @@ row can have is "not found".
 """
 
 from collections.abc import Awaitable, Callable
-from typing import final
+from typing import Self, final
+
+__all__ = [
+    "ERROR_CODES",
+    "ChatError",
+    "Core",
+    "Identity",
+    "SocketBridge",
+    "init_tracing",
+    "migrate_database",
+]
 
 class ChatError(Exception):
     """A use case was refused or failed.
@@ -39,8 +49,8 @@ class Core:
     Raises ``ValueError`` if a setting has a form the core cannot use (it names the key).
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         database_url: str,
         database_pool_size: int,
@@ -49,7 +59,7 @@ class Core:
         access_token_expire_minutes: int,
         socket_threads: int,
         outbox_max_bytes: int,
-    ) -> None: ...
+    ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.
 

@@ -5,13 +5,15 @@ looked at, because malformed JSON is reported even to callers without a token.
 """
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+
+from chat_app._native import HistoryChunks
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -20,6 +22,19 @@ class JsonBytes(Response):
     """An answer that is JSON already."""
 
     media_type = "application/json"
+
+
+def json_response(answer: bytes | HistoryChunks) -> Response:
+    """The answer of the core, sent piece by piece if it comes in pieces."""
+    if isinstance(answer, bytes):
+        return JsonBytes(answer)
+    return StreamingResponse(_each(answer), media_type="application/json")
+
+
+async def _each(chunks: HistoryChunks) -> AsyncIterator[bytes]:
+    # Asynchronous, because the framework would run a plain iterator in a thread.
+    for chunk in chunks:
+        yield chunk
 
 
 class JsonRequest(Request):

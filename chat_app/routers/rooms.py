@@ -5,11 +5,12 @@ used, English elsewhere.
 """
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
 from chat_app import schemas
 from chat_app.dependencies import Caller, RunningCore, error_responses
 from chat_app.errors import spanish_room_errors
-from chat_app.json_route import JsonBytes, JsonRoute
+from chat_app.json_route import JsonBytes, JsonRoute, json_response
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=JsonRoute)
 
@@ -81,10 +82,10 @@ async def list_messages(
     room_id: schemas.PathId,
     skip: schemas.Skip = 0,
     limit: schemas.Limit = 50,
-) -> JsonBytes:
+) -> Response:
     """The history of a room, newest first."""
     with spanish_room_errors(room_id):
-        return JsonBytes(await core.list_messages(caller, room_id, skip=skip, limit=limit))
+        return json_response(await core.list_messages(caller, room_id, skip=skip, limit=limit))
 
 
 @router.post(

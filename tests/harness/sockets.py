@@ -6,6 +6,7 @@ It stands on the PyPI package ``websockets``: a real TCP connection and an imple
 import json
 import socket
 import ssl
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,9 +34,12 @@ class ChatSocket:
             "open_timeout": 20,
             "close_timeout": 5,
             "ping_interval": None,
+            # Frames are taken off the wire at once: how a slow reader fares is a test of its own.
+            "max_queue": None,
             **options,
         }
-        return cls(connect(url, **settings))
+        # The connection wants to be entered; it is left by `close`, not at the end of a block.
+        return cls(ExitStack().enter_context(connect(url, **settings)))
 
     # Sending ------------------------------------------------------------------------------------------------------
 

@@ -305,3 +305,6 @@ fn is_away(kind: DatabaseErrorKind, message: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,19 @@
 //! against the few names its parent provides:
 //!
 //! - `Connection`, the connection a query runs on;
-//! - `RunQueryDsl`, the trait with `load`, `first`, `get_result`, `execute`;
+//! - `RunQueryDsl`, the trait with `load`, `get_result`, `execute`;
 //! - `lock_room`, which makes writers of one room wait for each other.
+//!
+//! Look-ups of a single row are by a unique key and have no LIMIT (`get_result`,
+//! not `first`), for the reason `paged` gives.
 //!
 //! A generic query layer would need pages of trait bounds for the same effect,
 //! and diesel's `MultiConnection` does not exist for asynchronous connections.
 
 mod among;
+mod paged;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 pub(crate) use self::among::among;
+pub(crate) use self::paged::paged;

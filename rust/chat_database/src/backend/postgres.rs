@@ -23,7 +23,7 @@ async fn lock_room(connection: &mut Connection, room: i32) -> QueryResult<bool> 
         .find(room)
         .select(rooms::id)
         .for_no_key_update()
-        .first::<i32>(connection)
+        .get_result::<i32>(connection)
         .await
         .optional()
         .map(|found| found.is_some())

@@ -9,7 +9,7 @@
 use std::future::{Future, Ready, ready};
 
 use diesel::query_dsl::LoadQuery;
-use diesel::query_dsl::methods::{ExecuteDsl, LimitDsl};
+use diesel::query_dsl::methods::ExecuteDsl;
 pub(crate) use diesel::sqlite::SqliteConnection as Connection;
 use diesel::{OptionalExtension, QueryDsl, QueryResult};
 use futures_util::FutureExt;
@@ -46,14 +46,6 @@ pub(crate) trait RunQueryDsl: Sized {
     {
         ready(diesel::RunQueryDsl::get_result(self, connection))
     }
-
-    fn first<'query, U>(self, connection: &mut Connection) -> Ready<QueryResult<U>>
-    where
-        Self: LimitDsl,
-        diesel::dsl::Limit<Self>: LoadQuery<'query, Connection, U>,
-    {
-        ready(diesel::RunQueryDsl::get_result(self.limit(1), connection))
-    }
 }
 
 impl<T> RunQueryDsl for T {}
@@ -71,6 +63,6 @@ pub(crate) fn run_to_end<T>(
 /// case of more than one statement runs in, already keeps other writers out.
 fn lock_room(connection: &mut Connection, room: i32) -> Ready<QueryResult<bool>> {
     let found =
-        diesel::RunQueryDsl::first::<i32>(rooms::table.find(room).select(rooms::id), connection);
+        diesel::RunQueryDsl::get_result::<i32>(rooms::table.find(room).select(rooms::id), connection);
     ready(found.optional().map(|found| found.is_some()))
 }

@@ -25,13 +25,3 @@ pub struct Page {
     pub skip: i64,
     pub limit: i64,
 }
-
-impl Page {
-    pub(crate) fn offset(self) -> i64 {
-        self.skip.max(0)
-    }
-
-    pub(crate) fn limit(self) -> i64 {
-        self.limit.max(0)
-    }
-}

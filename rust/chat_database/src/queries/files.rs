@@ -9,7 +9,7 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods
 
 use super::{Connection, RunQueryDsl};
 use crate::FileLayout;
-use crate::backend::among;
+use crate::backend::{among, paged};
 use crate::error::DatabaseError;
 use crate::models::{
     FILE_COLUMNS, FILE_COLUMNS_B, FileDetails, FileRecord, Page, USER_COLUMNS, User,
@@ -60,29 +60,31 @@ pub(crate) async fn list_of_user(
 ) -> Result<Vec<FileDetails>, DatabaseError> {
     let rows = match layout {
         FileLayout::A => {
-            file_uploads::table
-                .inner_join(users::table)
-                .filter(file_uploads::uploader_id.eq(user.0))
-                .order((file_uploads::uploaded_at.desc(), file_uploads::id.desc()))
-                .offset(page.offset())
-                .limit(page.limit())
-                .select((FILE_COLUMNS, USER_COLUMNS))
-                .load::<(FileRecord, User)>(connection)
-                .await?
+            paged(
+                file_uploads::table
+                    .inner_join(users::table)
+                    .filter(file_uploads::uploader_id.eq(user.0))
+                    .order((file_uploads::uploaded_at.desc(), file_uploads::id.desc()))
+                    .select((FILE_COLUMNS, USER_COLUMNS)),
+                page,
+            )
+            .load::<(FileRecord, User)>(connection)
+            .await?
         }
         FileLayout::B => {
-            file_uploads_b::table
-                .inner_join(users::table)
-                .filter(file_uploads_b::user_id.eq(user.0))
-                .order((
-                    file_uploads_b::uploaded_at.desc(),
-                    file_uploads_b::id.desc(),
-                ))
-                .offset(page.offset())
-                .limit(page.limit())
-                .select((FILE_COLUMNS_B, USER_COLUMNS))
-                .load::<(FileRecord, User)>(connection)
-                .await?
+            paged(
+                file_uploads_b::table
+                    .inner_join(users::table)
+                    .filter(file_uploads_b::user_id.eq(user.0))
+                    .order((
+                        file_uploads_b::uploaded_at.desc(),
+                        file_uploads_b::id.desc(),
+                    ))
+                    .select((FILE_COLUMNS_B, USER_COLUMNS)),
+                page,
+            )
+            .load::<(FileRecord, User)>(connection)
+            .await?
         }
     };
     Ok(details(layout, rows))

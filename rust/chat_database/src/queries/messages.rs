@@ -9,6 +9,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
 
 use super::{Connection, RunQueryDsl, files};
 use crate::FileLayout;
+use crate::backend::paged;
 use crate::error::DatabaseError;
 use crate::models::{
     FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, USER_COLUMNS, User,
@@ -22,15 +23,16 @@ pub(crate) async fn list(
     room: RoomId,
     page: Page,
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
-    let rows = messages::table
-        .inner_join(users::table)
-        .filter(messages::room_id.eq(room.0))
-        .order((messages::created_at.desc(), messages::id.desc()))
-        .offset(page.offset())
-        .limit(page.limit())
-        .select((MESSAGE_COLUMNS, USER_COLUMNS))
-        .load::<(MessageRow, User)>(connection)
-        .await?;
+    let rows = 
+        messages::table
+            .inner_join(users::table)
+            .filter(messages::room_id.eq(room.0))
+            .order((messages::created_at.desc(), messages::id.desc()))
+            .select((MESSAGE_COLUMNS, USER_COLUMNS)),
+        page,
+    )
+    .load::<(MessageRow, User)>(connection)
+    .await?;
     with_files(connection, layout, rows).await
 }
 
@@ -43,7 +45,7 @@ pub(crate) async fn find(
         .inner_join(users::table)
         .filter(messages::id.eq(id.0))
         .select((MESSAGE_COLUMNS, USER_COLUMNS))
-        .first::<(MessageRow, User)>(connection)
+        .get_result::<(MessageRow, User)>(connection)
         .await
         .optional()?;
     let messages = with_files(connection, layout, row.into_iter().collect()).await?;

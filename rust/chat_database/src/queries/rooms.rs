@@ -7,6 +7,7 @@ use diesel::dsl::exists;
 use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl};
 
 use super::{Connection, RunQueryDsl, memberships, users as user_queries};
+use crate::backend::paged;
 use crate::error::DatabaseError;
 use crate::models::{
     NewRoom, Page, ROOM_COLUMNS, Room, RoomAccess, RoomChanges, RoomDetails, USER_COLUMNS, User,
@@ -21,7 +22,7 @@ pub(crate) async fn find(
     let room = rooms::table
         .find(id.0)
         .select(ROOM_COLUMNS)
-        .first::<Room>(connection)
+        .get_result::<Room>(connection)
         .await
         .optional()?;
     Ok(room)
@@ -35,7 +36,7 @@ pub(crate) async fn find_details(
         .left_join(users::table)
         .filter(rooms::id.eq(id.0))
         .select((ROOM_COLUMNS, USER_COLUMNS.nullable()))
-        .first::<(Room, Option<User>)>(connection)
+        .get_result::<(Room, Option<User>)>(connection)
         .await
         .optional()?;
     let Some((room, owner)) = row else {
@@ -64,7 +65,7 @@ pub(crate) async fn find_access(
                     .filter(user_rooms::user_id.eq(user.0)),
             ),
         ))
-        .first::<(Room, bool)>(connection)
+        .get_result::<(Room, bool)>(connection)
         .await
         .optional()?;
     Ok(row.map(|(room, is_member)| RoomAccess { room, is_member }))
@@ -77,15 +78,16 @@ pub(crate) async fn list_public(
     connection: &mut Connection,
     page: Page,
 ) -> Result<Vec<RoomDetails>, DatabaseError> {
-    let rooms = rooms::table
-        .filter(rooms::is_private.eq(false))
-        .filter(rooms::owner_id.is_not_null())
-        .order(rooms::id)
-        .offset(page.offset())
-        .limit(page.limit())
-        .select(ROOM_COLUMNS)
-        .load::<Room>(connection)
-        .await?;
+    let rooms = paged(
+        rooms::table
+            .filter(rooms::is_private.eq(false))
+            .filter(rooms::owner_id.is_not_null())
+            .order(rooms::id)
+            .select(ROOM_COLUMNS),
+        page,
+    )
+    .load::<Room>(connection)
+    .await?;
     with_people(connection, rooms).await
 }
 

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use super::{Connection, RunQueryDsl};
-use crate::backend::among;
+use crate::backend::{among, paged};
 use crate::error::DatabaseError;
 use crate::models::{Credentials, NewUser, Page, USER_COLUMNS, User, UserChanges};
 use crate::schema::users;
@@ -23,7 +23,7 @@ pub(crate) async fn find(
     let user = users::table
         .find(id.0)
         .select(USER_COLUMNS)
-        .first::<User>(connection)
+        .get_result::<User>(connection)
         .await
         .optional()?;
     Ok(user)
@@ -36,7 +36,7 @@ pub(crate) async fn find_by_username(
     let user = users::table
         .filter(users::username.eq(username))
         .select(USER_COLUMNS)
-        .first::<User>(connection)
+        .get_result::<User>(connection)
         .await
         .optional()?;
     Ok(user)
@@ -49,7 +49,7 @@ pub(crate) async fn find_credentials(
     let row = users::table
         .filter(users::username.eq(username))
         .select((USER_COLUMNS, users::hashed_password))
-        .first::<(User, String)>(connection)
+        .get_result::<(User, String)>(connection)
         .await
         .optional()?;
     Ok(row.map(|(user, hashed_password)| Credentials {
@@ -62,11 +62,7 @@ pub(crate) async fn list(
     connection: &mut Connection,
     page: Page,
 ) -> Result<Vec<User>, DatabaseError> {
-    let users = users::table
-        .order(users::id)
-        .offset(page.offset())
-        .limit(page.limit())
-        .select(USER_COLUMNS)
+    let users = paged(users::table.order(users::id).select(USER_COLUMNS), page)
         .load::<User>(connection)
         .await?;
     Ok(users)

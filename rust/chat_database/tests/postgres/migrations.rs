@@ -177,7 +177,7 @@ async fn a_migration_that_fails_leaves_nothing_half_done() {
     let client = database.client().await;
     // The first migration meets a view where it wants to put an index.
     execute(&client, "create view messages as select 1 as id").await;
-    let error = crate::fixture::open(&database.url()).await;
+    let error = open(&database.url()).await;
     let error = error.expect_err("a view is no table");
     assert_eq!(error.code(), "internal");
     let tables = "select relname::text from pg_class

@@ -1,0 +1,86 @@
+# Everything a person or the CI does with this project. "make" alone lists the targets.
+#
+# Needs Rust, Python 3.11 or later with its venv module, a C compiler and make; the rest comes from the package
+# registries into .venv and target. Stamp files in .venv remember what is installed and built.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOG := data/izpochat.log
+MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
+
+# What the extension is built from, migrations included.
+NATIVE_SOURCES := pyproject.toml Cargo.toml Cargo.lock \
+	$(shell find rust python -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' \))
+
+.PHONY: help dev run test test-rust test-python lint fmt bench wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: $(VENV)/.extension ## Make .venv with the service in it, its extension built for speed
+
+run: dev ## Start the service on port 8000 (PORT=...), log to the terminal and data/izpochat.log
+	@mkdir -p -m 700 data
+	@echo "Log of this run: $(LOG)"
+	@# "exec", so that a signal for make reaches the server; tee ends when the server has said its last word.
+	@exec $(BIN)/python -m chat_app.serve > >(exec tee -ia $(LOG)) 2>&1
+
+test: lint test-rust test-python ## Check and test everything, on SQLite and on a PostgreSQL brought along
+
+test-rust: $(VENV)/.tools ## Test the Rust crates
+	@# The binding has no tests of its own in Rust: it is tested from Python.
+	$(BIN)/python tests/with_postgres.py -- \
+		cargo test --workspace --exclude izpochat_python --features chat_database/postgres-tests
+
+test-python: dev $(VENV)/.tools ## Test the service through HTTP and sockets
+	$(BIN)/python -m pytest
+
+lint: dev $(VENV)/.tools ## Check formats, lints and types
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest chat_app._native
+
+fmt: $(VENV)/.tools ## Format all sources
+	cargo fmt --all
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+bench: dev $(VENV)/.bench ## Measure the service against the usual way to build it
+	$(BIN)/python benches/run.py
+
+wheel: $(VENV)/.pip ## Build the wheel into dist/
+	$(MATURIN) build --release --out dist
+
+clean: ## Remove what was built and installed; data/ stays
+	cargo clean
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis chat_app/*.so
+	find chat_app tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Dependency groups need a newer pip than Python 3.11 brings.
+$(VENV)/.pip:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
+	@touch $@
+
+$(VENV)/.extension: $(VENV)/.pip $(NATIVE_SOURCES)
+	$(MATURIN) develop --release
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group test --group lint
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group bench
+	@touch $@

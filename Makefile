@@ -57,7 +57,7 @@ fmt: $(VENV)/.tools ## Format all sources
 	$(BIN)/ruff format .
 
 bench: dev $(VENV)/.bench ## Measure the service against the usual way to build it
-	$(BIN)/python benches/run.py
+	$(BIN)/python tests/bench/run.py
 
 wheel: $(VENV)/.pip ## Build the wheel into dist/
 	$(MATURIN) build --release --out dist

@@ -13,6 +13,7 @@ __all__ = [
     "ERROR_CODES",
     "ChatError",
     "Core",
+    "HistoryChunks",
     "Identity",
     "SocketBridge",
     "init_tracing",

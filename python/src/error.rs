@@ -17,16 +17,13 @@ pub(crate) fn codes(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, ServiceError::codes().collect::<Vec<_>>())
 }
 
-/// A `ChatError` with its code. Internal errors are logged here, once: nobody
-/// above can know more about them.
+/// A `ChatError` with its code; `chat_app/errors.py` logs it where that is due.
 pub(crate) fn to_exception(error: &ServiceError) -> PyErr {
-    let code = error.code();
-    if code == "internal" {
-        tracing::error!(error = error.report(), "a use case failed");
-    }
     let exception = ChatError::new_err(error.report());
-    Python::attach(|py| match exception.value(py).setattr("code", code) {
-        Ok(()) => exception,
-        Err(unexpected) => unexpected,
-    })
+    Python::attach(
+        |py| match exception.value(py).setattr("code", error.code()) {
+            Ok(()) => exception,
+            Err(unexpected) => unexpected,
+        },
+    )
 }

@@ -62,7 +62,9 @@ pub(crate) fn run_to_end<T>(
 /// Whether the room exists. The immediate transaction, which every writing use
 /// case of more than one statement runs in, already keeps other writers out.
 fn lock_room(connection: &mut Connection, room: i32) -> Ready<QueryResult<bool>> {
-    let found =
-        diesel::RunQueryDsl::get_result::<i32>(rooms::table.find(room).select(rooms::id), connection);
+    let found = diesel::RunQueryDsl::get_result::<i32>(
+        rooms::table.find(room).select(rooms::id),
+        connection,
+    );
     ready(found.optional().map(|found| found.is_some()))
 }

@@ -23,7 +23,7 @@ pub(crate) async fn list(
     room: RoomId,
     page: Page,
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
-    let rows = 
+    let rows = paged(
         messages::table
             .inner_join(users::table)
             .filter(messages::room_id.eq(room.0))

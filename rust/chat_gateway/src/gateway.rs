@@ -51,6 +51,9 @@ impl Gateway {
             source.answer_and_close(FORBIDDEN);
             return;
         };
+        if !self.hub.has_room_for(options.max_connections) {
+            return source.answer_and_close(UNAVAILABLE);
+        }
         let (version, admission) = match self.admit(request.room_id, &request.token).await {
             Ok(admitted) => admitted,
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
@@ -67,7 +70,7 @@ impl Gateway {
             heartbeat: options.heartbeat,
             session,
         };
-        // A refusal by the hub drops the socket: the service is going down or full.
+        // Refused only if the last place was taken meanwhile; the socket is dropped then.
         if let Ok(joined) = self.join(&admission, request.room_id, new, options.max_connections) {
             self.recheck(version, joined, request.room_id, &request.token)
                 .await;

@@ -269,6 +269,12 @@ impl Hub {
             .map(|user| Arc::clone(&user.profile))
     }
 
+    /// Whether `join` would take one more connection at this moment.
+    pub fn has_room_for(&self, max_connections: Option<usize>) -> bool {
+        self.state.accepting.load(Ordering::Acquire)
+            && max_connections.is_none_or(|limit| self.connection_count() < limit)
+    }
+
     /// Connections that have joined and not left.
     pub fn connection_count(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)

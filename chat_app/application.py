@@ -12,7 +12,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,7 +26,8 @@ from chat_app.core.secret_key import resolve_secret_key
 from chat_app.errors import ErrorBoundary, unavailable_response
 from chat_app.handoff import find_uvicorn_config, install_handoff
 from chat_app.logs import configure_logging
-from chat_app.supervisor import refuse_workers
+from chat_app.routers.service import make_static_directory
+from chat_app.supervisor import raise_open_file_limit, refuse_workers
 
 logger = logging.getLogger("izpochat.service")
 
@@ -102,8 +102,9 @@ class ChatApplication(FastAPI):
         settings = Settings.load()
         configure_logging(debug=settings.debug)
         secret_key = resolve_secret_key(settings)
+        make_static_directory()
+        raise_open_file_limit()
         try:
-            Path("static").mkdir(exist_ok=True)
             core = Core(
                 database_url=settings.database_url.get_secret_value(),
                 database_pool_size=settings.db_pool_size,

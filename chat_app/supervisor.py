@@ -1,10 +1,12 @@
-"""One process is the supported form; several would each know only their own sockets.
+"""What the process must and may be: the only one, with as many open files as the system allows.
 
-uvicorn's supervisor replaces workers that end, so refusing in the worker is not enough: the supervisor has to stop.
+Several processes would each know only their own sockets. uvicorn's supervisor replaces workers that end, so refusing in
+the worker is not enough: the supervisor has to stop.
 """
 
 import multiprocessing
 import os
+import resource
 import signal
 from typing import Any
 
@@ -28,3 +30,10 @@ def refuse_workers(config: Any) -> None:
         "start without --workers and WEB_CONCURRENCY"
     )
     raise ConfigurationError([problem])
+
+
+def raise_open_file_limit() -> None:
+    """Lift the soft limit to the hard one: every socket is an open file, and shells start with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

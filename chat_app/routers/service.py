@@ -1,6 +1,8 @@
 """Routes about the service itself, and the files of the directory ``static``."""
 
+import logging
 import os
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,12 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+logger = logging.getLogger("izpochat.service")
+
 VERSION = "1.0.0"
 
 router = APIRouter(tags=["service"])
 
-# The directory is made when the service starts.
-_FILES = StaticFiles(directory="static", check_dir=False)
+_DIRECTORY = Path("static")
+_FILES = StaticFiles(directory=_DIRECTORY, check_dir=False)
+
+
+def make_static_directory() -> None:
+    """Create the directory in the working directory; where that is read-only there are just no such files."""
+    try:
+        _DIRECTORY.mkdir(exist_ok=True)
+    except OSError as error:
+        logger.warning("the directory static cannot be created: %s", error)
 
 
 @router.get("/")

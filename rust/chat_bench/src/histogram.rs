@@ -30,6 +30,10 @@ impl Histogram {
         self.total += 1;
     }
 
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// The latency in milliseconds that `share` of all (0 to 1) did not exceed.
     pub(crate) fn percentile_ms(&self, share: f64) -> f64 {
         let rank = (share * self.total as f64).ceil().max(1.0) as u64;

@@ -47,7 +47,7 @@ struct State {
     received: Vec<usize>,
     deliveries: u64,
     expected: Option<u64>,
-    frame_bytes: usize,
+    bytes: u64,
     latencies: Histogram,
     last_frame: Instant,
     fault: Option<String>,
@@ -58,7 +58,8 @@ struct State {
 pub(crate) struct PhaseResult {
     pub(crate) deliveries: u64,
     pub(crate) finished: Instant,
-    pub(crate) frame_bytes: usize,
+    /// Of all text frames delivered.
+    pub(crate) bytes: u64,
     pub(crate) latencies: Histogram,
 }
 
@@ -76,7 +77,7 @@ impl Ledger {
                 received: vec![0; sockets],
                 deliveries: 0,
                 expected: None,
-                frame_bytes: 0,
+                bytes: 0,
                 latencies: Histogram::default(),
                 last_frame: now,
                 fault: None,
@@ -93,6 +94,7 @@ impl Ledger {
         state.order.clear();
         state.received.fill(0);
         state.deliveries = 0;
+        state.bytes = 0;
         state.expected = None;
         state.latencies = Histogram::default();
         state.phase
@@ -120,7 +122,7 @@ impl Ledger {
         }
         let sent = self.started + Duration::from_micros(marker.sent_micros);
         state.latencies.record(now.saturating_duration_since(sent));
-        state.frame_bytes = frame.len();
+        state.bytes += frame.len() as u64;
         state.deliveries += 1;
         if state.expected == Some(state.deliveries) {
             self.complete.notify_one();
@@ -156,12 +158,14 @@ impl Ledger {
         let state = &mut *self.state.borrow_mut();
         if state.deliveries != expected {
             let surplus = state.deliveries - expected;
-            return Err(BenchError::Delivery(format!("{surplus} surplus deliveries")));
+            return Err(BenchError::Delivery(format!(
+                "{surplus} surplus deliveries"
+            )));
         }
         Ok(PhaseResult {
             deliveries: expected,
             finished,
-            frame_bytes: state.frame_bytes,
+            bytes: state.bytes,
             latencies: std::mem::take(&mut state.latencies),
         })
     }
@@ -232,7 +236,10 @@ mod tests {
             sequence,
             sent_micros: 0,
         };
-        format!(r#"{{"type":"message","content":"{}"}}"#, marker.to_content(30))
+        format!(
+            r#"{{"type":"message","content":"{}"}}"#,
+            marker.to_content(30)
+        )
     }
 
     /// Two sockets, both of them senders.
@@ -258,16 +265,36 @@ mod tests {
         let result = ledger.finish(2).await.expect("complete");
         assert_eq!(result.deliveries, 4);
         for sender in senders {
-            assert_eq!(sender.window.available_permits(), 1, "its own copy counts once");
+            assert_eq!(
+                sender.window.available_permits(),
+                1,
+                "its own copy counts once"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_kind_of_fault_is_found() {
-        let swapped = [(0, frame(1, 0, 0)), (0, frame(1, 1, 0)), (1, frame(1, 1, 0))];
-        let doubled = [(0, frame(1, 0, 0)), (0, frame(1, 0, 0)), (1, frame(1, 0, 0))];
-        let skipped = [(0, frame(1, 0, 1)), (1, frame(1, 0, 1)), (1, frame(1, 0, 1))];
-        let stale = [(0, frame(0, 0, 0)), (1, frame(1, 0, 0)), (1, frame(1, 0, 0))];
+        let swapped = [
+            (0, frame(1, 0, 0)),
+            (0, frame(1, 1, 0)),
+            (1, frame(1, 1, 0)),
+        ];
+        let doubled = [
+            (0, frame(1, 0, 0)),
+            (0, frame(1, 0, 0)),
+            (1, frame(1, 0, 0)),
+        ];
+        let skipped = [
+            (0, frame(1, 0, 1)),
+            (1, frame(1, 0, 1)),
+            (1, frame(1, 0, 1)),
+        ];
+        let stale = [
+            (0, frame(0, 0, 0)),
+            (1, frame(1, 0, 0)),
+            (1, frame(1, 0, 0)),
+        ];
         let refused = r#"{"type":"error","message":"no"}"#.to_owned();
         let error = [(0, refused.clone()), (0, refused.clone()), (1, refused)];
         for frames in [swapped, doubled, skipped, stale, error] {
@@ -289,7 +316,14 @@ mod tests {
         ledger.on_frame(0, &frame(1, 0, 0));
         let result = ledger.finish(1).await;
         assert!(
-            matches!(result, Err(BenchError::Lost { delivered: 1, expected: 2, .. })),
+            matches!(
+                result,
+                Err(BenchError::Lost {
+                    delivered: 1,
+                    expected: 2,
+                    ..
+                })
+            ),
             "{result:?}"
         );
     }

@@ -370,7 +370,8 @@ impl HubState {
     pub(crate) fn leave(&self, room_id: RoomId, user_id: UserId, shard: usize) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
         if let Entry::Occupied(mut room) = self.rooms.entry(room_id) {
-            if room.get_mut().leave(user_id, shard) {
+            // In a room that ends with the service nobody leaves: all go at once.
+            if room.get_mut().leave(user_id, shard) && self.accepting.load(Ordering::Acquire) {
                 let frame = ServerFrame::UserLeft {
                     user_id,
                     timestamp: Utc::now(),

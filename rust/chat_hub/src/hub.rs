@@ -261,6 +261,18 @@ impl Hub {
             .collect()
     }
 
+    /// Everybody who is connected, with the room.
+    pub fn presences(&self) -> Vec<(UserId, RoomId)> {
+        let rooms = self.state.rooms.iter();
+        rooms
+            .flat_map(|room| {
+                room.users()
+                    .map(|user| (user, *room.key()))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// The current profile of a user with at least one connection.
     pub fn profile(&self, user: UserId) -> Option<Arc<Profile>> {
         self.state

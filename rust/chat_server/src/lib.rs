@@ -5,6 +5,7 @@
 //! calls the database and tells the hub what changed. [`Service`] owns what runs.
 //! Answers are JSON bytes in the shapes of the IzpoChat contract (section 4).
 
+mod access_sweep;
 mod accounts;
 mod answers;
 mod chat;

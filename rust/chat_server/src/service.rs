@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access_sweep;
 use crate::chat::Chat;
 use crate::config::ServiceConfig;
 use crate::error::ServiceError;
@@ -66,13 +67,19 @@ impl Service {
             ),
             passwords: Passwords::new(),
         });
+        let stopped = CancellationToken::new();
+        tokio::spawn(
+            stopped
+                .clone()
+                .run_until_cancelled_owned(access_sweep::run(Arc::clone(&chat))),
+        );
         let backend: Arc<dyn ChatBackend> = chat.clone();
         let gateway = Gateway::new(hub, backend);
         Ok(Self {
             chat,
             gateway,
             lock: RwLock::new(Some(lock)),
-            stopped: CancellationToken::new(),
+            stopped,
             handshakes: TaskTracker::new(),
             stopping: Mutex::new(()),
         })

@@ -42,6 +42,15 @@ impl Database {
         query!(self, read rooms::find_access(id, user))
     }
 
+    /// Of these connected users and their rooms, the pairs that have lost their
+    /// access since, by whatever hand.
+    pub async fn find_lost_access(
+        &self,
+        pairs: Vec<(UserId, RoomId)>,
+    ) -> Result<Vec<(UserId, RoomId)>, DatabaseError> {
+        query!(self, read access::find_lost(&pairs))
+    }
+
     /// Creates a room with its owner as the first member.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! are. Whether it runs inside a transaction is the caller's decision
 //! (`database`); functions that need one say so.
 
+pub(crate) mod access;
 pub(crate) mod files;
 pub(crate) mod memberships;
 pub(crate) mod messages;

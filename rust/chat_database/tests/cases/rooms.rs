@@ -207,3 +207,42 @@ async fn a_long_list_has_the_right_people_in_every_room() {
         assert_eq!(members, expected);
     }
 }
+
+#[tokio::test]
+async fn lost_access_is_found_whoever_took_it() {
+    let fixture = Fixture::new().await;
+    let (ana, bo, eva) = (
+        fixture.user("ana").await.id,
+        fixture.user("bo").await.id,
+        fixture.user("eva").await.id,
+    );
+    let public = fixture.room(ana, false).await.room.id;
+    let private = fixture.room(ana, true).await.room.id;
+    let database = &fixture.database;
+    database.add_member(private, bo).await.expect("a join");
+    let connected = vec![
+        (ana, private),
+        (bo, private),
+        (eva, private),
+        (bo, public),
+        (eva, public),
+    ];
+
+    let lost = database.find_lost_access(connected.clone()).await;
+    assert_eq!(lost.expect("a check"), [(eva, private)]);
+
+    fixture
+        .execute(&format!(
+            "delete from user_rooms where user_id in ({ana}, {bo});
+             update users set is_active = null where id = {eva};"
+        ))
+        .await;
+    let lost = database.find_lost_access(connected).await;
+    assert_eq!(
+        lost.expect("a check"),
+        [(bo, private), (eva, private), (eva, public)],
+        "an owner needs no membership"
+    );
+    let nobody = database.find_lost_access(Vec::new()).await;
+    assert_eq!(nobody.expect("a check"), []);
+}

@@ -1,6 +1,8 @@
 """Thousands of connects and ends of every kind leave nothing behind, on every event loop and HTTP parser of uvicorn."""
 
+import contextlib
 from itertools import cycle
+from pathlib import Path
 
 import psutil
 import pytest
@@ -65,6 +67,15 @@ def assert_chat_works(chat: Chat, room: int, *users: User) -> None:
     chat.close_sockets()
 
 
+def open_descriptors(process: psutil.Process) -> int:
+    """How many there are, without the database's files: its pool opens a further reader when one is needed."""
+    count = 0
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += ".db" not in descriptor.readlink().name
+    return count
+
+
 def check_churn(chat: Chat, connects: int) -> None:
     """After a warm-up, ``connects`` ends leave descriptors, threads, presence and memory as they were."""
     ana, beto = chat.users("ana", "beto")
@@ -74,10 +85,10 @@ def check_churn(chat: Chat, connects: int) -> None:
     churn(chat, room, beto, connects // 4)
     wait_until(lambda: chat.online(room, ana) == [], "the warm-up to be gone")
     wait_until(lambda: len(process.net_connections(kind="tcp")) <= 2, "the connections of the warm-up to be closed")
-    descriptors, threads, memory = process.num_fds(), process.num_threads(), process.memory_info().rss
+    descriptors, threads, memory = open_descriptors(process), process.num_threads(), process.memory_info().rss
     churn(chat, room, beto, connects)
     wait_until(lambda: chat.online(room, ana) == [], "everybody to be gone")
-    wait_until(lambda: process.num_fds() <= descriptors, f"descriptors to be {descriptors} again", 20)
+    wait_until(lambda: open_descriptors(process) <= descriptors, f"descriptors to be {descriptors} again", 20)
     assert process.num_threads() <= threads + 4, "threads pile up"
     growth = process.memory_info().rss - memory
     assert growth < GROWTH_ALLOWED, f"{growth / MEGABYTE:.1f} MiB more resident memory"

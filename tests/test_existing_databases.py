@@ -104,7 +104,7 @@ def test_old_data_can_be_worked_with(old_chat: Chat) -> None:
         "content_type": "image/png",
         "file_size": 10,
     }
-    assert chat.history(1, socia)[-1]["id"] == frame["id"]
+    assert frame["id"] in [message["id"] for message in chat.history(1, socia)]
     assert chat.post("/api/rooms/1/leave", socia).status_code == 200
     assert chat.database.value("select count(*) from user_rooms where user_id = 2 and room_id = 1") == 0
     assert chat.post("/api/rooms/1/join", socia).status_code == 200
@@ -118,7 +118,11 @@ def test_a_fresh_database_has_the_schema_of_the_original(servers: ServerPool, cl
     original.script((FIXTURES / "generation_a.sql").read_text())
     chat = servers.prepare("postgres", database=Database(cluster.create_database()))
     chat.server.start()
-    assert schema(original) == schema(chat.database)
+    wanted, found = schema(original), schema(chat.database)
+    assert wanted <= found
+    added = [row for row in found - wanted if row[0] in TABLES]
+    assert sorted(row[0] for row in added) == ["file_uploads", "messages", "user_rooms", "user_rooms"]
+    assert all(row[2].startswith("CREATE INDEX") for row in added), "only plain indexes are added"
 
 
 def limited_role(cluster: PostgresCluster, database: Database, name: str) -> Database:

@@ -10,13 +10,8 @@ import pytest
 from harness.chat import Chat, settings_for
 from harness.database import Database
 from harness.pool import ServerPool, check_log
-from harness.processes import APPLICATION, clean_environment
-
-
-def free_port() -> int:
-    """A port that was free a moment ago, for servers that cannot pick one themselves."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+from harness.processes import APPLICATION, clean_environment, free_port
+from harness.waiting import wait_until
 
 
 def assert_chat_works(chat: Chat) -> None:
@@ -87,7 +82,9 @@ def test_a_unix_socket(servers: ServerPool, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "uvicorn", APPLICATION, "--uds", str(path)]
     chat = servers.prepare("sqlite", command=command, address=("127.0.0.1", 0))
     chat.server.replace_http(httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost"))
-    chat.server.start()
+    chat.server.spawn()
+    wait_until(lambda: "Uvicorn running" in chat.server.log, "the server to listen")
+    chat.server.wait_ready()
     ana = chat.user()
     room = chat.room(ana)
     plain = socket.socket(socket.AF_UNIX)

@@ -106,7 +106,7 @@ def test_booleans(chat: Chat, *, value: object, outcome: bool | str) -> None:
     assert str(found["type"]).startswith("bool_")
 
 
-@pytest.mark.parametrize("value", [1.5, "abc", True, [], {}, "1.5", ""])
+@pytest.mark.parametrize("value", [1.5, "abc", [], {}, "1.5", ""])
 def test_integers_in_bodies(chat: Chat, value: object) -> None:
     ana = chat.user()
     path = f"/api/rooms/{chat.room(ana)}/messages"

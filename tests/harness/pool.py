@@ -20,9 +20,15 @@ FORBIDDEN = re.compile(
     r"|eyJ[\w-]{8,}\.[\w-]{8,}|\$2[aby]\$\d\d\$|" + "|".join(map(re.escape, (PASSWORD, PASSWORD_HASH, SECRET_KEY)))
 )
 
+# uvicorn's own record of a client's bad text frame, where its codec serves the socket.
+OF_UVICORN = re.compile(
+    r"Invalid UTF-8 sequence received from client\.\nTraceback .*?\nUnicodeDecodeError: [^\n]*", re.DOTALL
+)
+
 
 def check_log(text: str) -> None:
     """Fail if a log holds an unforeseen error or a secret."""
+    text = OF_UVICORN.sub("", text)
     found = FORBIDDEN.search(text)
     assert found is None, f"the log holds {found[0]!r}:\n{text[-6000:]}"
 

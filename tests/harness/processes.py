@@ -7,6 +7,7 @@ a port that the operating system picks. Its output goes to a file, which the tes
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -30,6 +31,12 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process under test: the paths of ours plus ``extra``."""
     kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
     return {**kept, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for servers that cannot pick one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def uvicorn_command(*arguments: str, python: str = sys.executable) -> list[str]:

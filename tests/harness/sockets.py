@@ -1,21 +1,43 @@
 """A WebSocket client that speaks the frames of the service, and proves silence without waiting.
 
-It stands on the PyPI package ``websockets``: a real TCP connection and an implementation independent of ours.
+It stands on the PyPI package ``websockets``: a real TCP connection and an implementation independent of ours. All
+connections live on one event loop in a thread of its own; the tests call it and wait. (The package's blocking client
+reads and writes from two threads, which TLS connections of Python 3.11 do not stand.)
 """
 
+import asyncio
 import json
 import socket
 import ssl
-from contextlib import ExitStack
+import struct
+import threading
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 RECEIVE_SECONDS = 10.0
+OPEN_SECONDS = 20.0
+CLOSE_SECONDS = 5.0
 
 Frame = dict[str, Any]
+Value = TypeVar("Value")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="sockets", daemon=True).start()
+    return loop
+
+
+def _run(work: Coroutine[Any, Any, Value]) -> Value:
+    """Wait for work on the loop of the sockets; it bounds its own time."""
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
 
 
 class ChatSocket:
@@ -31,25 +53,29 @@ class ChatSocket:
             "ssl": context,
             "proxy": None,
             "max_size": None,
-            "open_timeout": 20,
-            "close_timeout": 5,
+            "open_timeout": OPEN_SECONDS,
+            "close_timeout": CLOSE_SECONDS,
             "ping_interval": None,
             # Frames are taken off the wire at once: how a slow reader fares is a test of its own.
             "max_queue": None,
             **options,
         }
-        # The connection wants to be entered; it is left by `close`, not at the end of a block.
-        return cls(ExitStack().enter_context(connect(url, **settings)))
+
+        async def enter() -> ClientConnection:
+            # The connection wants to be entered; it is left by `close`, not at the end of a block.
+            return await AsyncExitStack().enter_async_context(connect(url, **settings))
+
+        return cls(_run(enter()))
 
     # Sending ------------------------------------------------------------------------------------------------------
 
     def send(self, frame: object) -> None:
         """Send a value as a JSON text frame."""
-        self._connection.send(json.dumps(frame))
+        self.send_raw(json.dumps(frame))
 
     def send_raw(self, data: str | bytes) -> None:
         """Send a text or binary frame as it is."""
-        self._connection.send(data)
+        _run(self._connection.send(data))
 
     def say(self, content: str, **more: object) -> None:
         """Send a chat message."""
@@ -60,11 +86,14 @@ class ChatSocket:
     def receive_text(self, seconds: float = RECEIVE_SECONDS) -> str:
         """The next frame as it came."""
         try:
-            text = self._connection.recv(timeout=seconds)
+            text = self._next(seconds)
         except TimeoutError:
             raise AssertionError(f"no frame within {seconds} s") from None
         assert isinstance(text, str), "the service sends text frames only"
         return text
+
+    def _next(self, seconds: float) -> str | bytes:
+        return _run(asyncio.wait_for(self._connection.recv(), seconds))
 
     def receive(self, seconds: float = RECEIVE_SECONDS) -> Frame:
         """The next frame."""
@@ -102,7 +131,7 @@ class ChatSocket:
         frames: list[Frame] = []
         while True:
             try:
-                frames.append(json.loads(self._connection.recv(timeout=seconds)))
+                frames.append(json.loads(self._next(seconds)))
             except TimeoutError:
                 raise AssertionError(f"not closed within {seconds} s; got {frames}") from None
             except ConnectionClosed as closed:
@@ -111,13 +140,18 @@ class ChatSocket:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close from our side; idempotent."""
-        self._connection.close(code, reason)
+        _run(self._connection.close(code, reason))
 
     def abort(self) -> None:
         """Drop the connection without a Close frame, with a TCP reset."""
-        self._connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-        self._connection.socket.shutdown(socket.SHUT_RDWR)
-        self._connection.socket.close()
+
+        async def reset() -> None:
+            transport = self._connection.transport
+            plain = transport.get_extra_info("socket")
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+        _run(reset())
 
     @property
     def close_code(self) -> int | None:

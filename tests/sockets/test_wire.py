@@ -3,6 +3,7 @@
 import json
 import struct
 import time
+from collections.abc import Iterator
 
 import pytest
 from harness.chat import Chat
@@ -15,13 +16,13 @@ SNOWMAN = "☃".encode()
 
 
 @pytest.fixture
-def raw(chat: Chat) -> RawSocket:
+def raw(chat: Chat) -> Iterator[RawSocket]:
     """An open socket of a new user, welcome frames read."""
     ana = chat.user()
-    socket = chat.connect_raw(chat.room(ana), ana)
-    for kind in (b"welcome", b"users_online"):
-        assert kind in socket.read_frame().payload
-    return socket
+    with chat.connect_raw(chat.room(ana), ana) as socket:
+        for kind in (b"welcome", b"users_online"):
+            assert kind in socket.read_frame().payload
+        yield socket
 
 
 def read_json(raw: RawSocket) -> dict[str, object]:

@@ -200,7 +200,7 @@ impl Connection {
     }
 
     async fn linger(&self) {
-        let LocalLink::Socket { outbox, .. } = &self.link else {
+        let LocalLink::Socket { stream, outbox, .. } = &self.link else {
             return;
         };
         if self.end.get() == Some(DisconnectReason::ConnectionLost) {
@@ -212,9 +212,14 @@ impl Connection {
         if self.end.get() == Some(DisconnectReason::ClientClosed) {
             return;
         }
-        // Our close frame is out: read on until the peer ends, or unread bytes
-        // would turn the end of the stream into a reset that can destroy it.
-        let mut discarded = [0; 1024];
+        // Our close frame is out. Clients wait for the server to end the stream
+        // first (RFC 6455, section 7.1.1), but unread bytes would turn that end
+        // into a reset which can destroy the frame: so only our half ends, and
+        // reading goes on until the peer's does.
+        if stream.end_writing().is_err() {
+            return;
+        }
+        let mut discarded = vec![0; 1024];
         loop {
             match self.try_read(&mut discarded) {
                 Ok(0) => return,

@@ -1,8 +1,10 @@
 //! The byte stream under a connection: TCP or a Unix socket, non-blocking.
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 
+use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connected stream socket that is not yet part of a runtime, and so may cross threads.
@@ -35,10 +37,10 @@ impl StreamSource {
         let _ = match self {
             Self::Tcp(mut stream) => stream
                 .write_all(answer)
-                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
+                .and_then(|()| stream.shutdown(Shutdown::Write)),
             Self::Unix(mut stream) => stream
                 .write_all(answer)
-                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
+                .and_then(|()| stream.shutdown(Shutdown::Write)),
         };
     }
 
@@ -69,6 +71,14 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
             Self::Unix(stream) => stream.try_write_vectored(slices),
+        }
+    }
+
+    /// Tells the peer that nothing follows; reading goes on.
+    pub(crate) fn end_writing(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
         }
     }
 

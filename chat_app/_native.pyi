@@ -72,8 +72,11 @@ class Core:
     def stop(self) -> Awaitable[None]:
         """Close every socket with 1012, flush accepted messages, close the database. Twice is fine."""
 
-    def wait_lost(self) -> Awaitable[str]:
-        """Wait until this process may no longer serve (another one holds the single-process lock); gives the reason."""
+    def wait_lost(self) -> Awaitable[str | None]:
+        """Wait until this process may no longer serve (another one holds the single-process lock); gives the reason.
+
+        None once the service stops.
+        """
 
     # Accounts -------------------------------------------------------------------------------------------------------
     def authenticate(self, token: str) -> Awaitable[Identity]:
@@ -229,7 +232,7 @@ class SocketBridge:
 def init_tracing(level: str) -> None:
     """Send the core's log records to Python's ``logging`` under ``izpochat.*`` from ``level`` on."""
 
-def migrate_database(database_url: str) -> Awaitable[list[str]]:
+def migrate_database(database_url: str) -> list[str]:
     """Create what is missing in the database and touch nothing else; gives the names of the tables created.
 
     Raises ``ChatError`` as ``Core.start`` does.

@@ -161,6 +161,8 @@ class ChatApplication(FastAPI):
 async def _stop_process_when_lost(core: Core) -> None:
     """Another process serves the database now: two would split the rooms between them."""
     reason = await core.wait_lost()
+    if reason is None:
+        return
     logger.critical("stopping: %s", reason)
     os.kill(os.getpid(), signal.SIGTERM)
 

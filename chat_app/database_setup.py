@@ -1,6 +1,5 @@
 """Prepares a database without starting the service, with output for the person at the terminal."""
 
-import asyncio
 import sys
 
 from chat_app._native import ChatError, migrate_database
@@ -21,7 +20,7 @@ def create_tables() -> int:
     try:
         settings = Settings.load()
         print("Creating the missing tables ...")
-        created = asyncio.run(_migrate(settings.database_url.get_secret_value()))
+        created = migrate_database(settings.database_url.get_secret_value())
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
@@ -35,7 +34,3 @@ def create_tables() -> int:
         print(f"  created {table}")
     print("The database is ready." if created else "Nothing was missing. The database is ready.")
     return 0
-
-
-async def _migrate(database_url: str) -> list[str]:
-    return await migrate_database(database_url)

@@ -18,12 +18,10 @@ pub(crate) fn codes(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
 }
 
 /// A `ChatError` with its code; `chat_app/errors.py` logs it where that is due.
-pub(crate) fn to_exception(error: &ServiceError) -> PyErr {
+pub(crate) fn to_exception(py: Python<'_>, error: &ServiceError) -> PyErr {
     let exception = ChatError::new_err(error.report());
-    Python::attach(
-        |py| match exception.value(py).setattr("code", error.code()) {
-            Ok(()) => exception,
-            Err(unexpected) => unexpected,
-        },
-    )
+    match exception.value(py).setattr("code", error.code()) {
+        Ok(()) => exception,
+        Err(unexpected) => unexpected,
+    }
 }

@@ -7,9 +7,11 @@
 mod answer;
 mod arguments;
 mod bridge;
+mod completions;
 mod core;
 mod error;
 mod identity;
+mod interpreter;
 mod logging;
 mod runtime;
 mod setup;
@@ -19,7 +21,7 @@ use pyo3::prelude::*;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    runtime::configure();
+    interpreter::close_gate_at_exit(module)?;
     module.add("ChatError", module.py().get_type::<error::ChatError>())?;
     module.add("ERROR_CODES", error::codes(module.py())?)?;
     module.add_class::<identity::PyIdentity>()?;

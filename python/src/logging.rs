@@ -15,6 +15,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+use crate::interpreter::with_interpreter;
+
 /// Records that may wait for Python.
 const QUEUE: usize = 1024;
 
@@ -106,7 +108,7 @@ pub(crate) fn init_tracing(level: &str) -> PyResult<()> {
 
 fn forward(queue: &mpsc::Receiver<Record>) {
     while let Ok(record) = queue.recv() {
-        let attached = Python::try_attach(|py| -> PyResult<()> {
+        let attached = with_interpreter(|py| -> PyResult<()> {
             let logging = py.import("logging")?;
             for record in std::iter::once(record).chain(queue.try_iter()) {
                 let logger = logging.call_method1("getLogger", (&record.logger,))?;

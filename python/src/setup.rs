@@ -3,12 +3,12 @@
 use chat_server::DatabaseUrl;
 use pyo3::prelude::*;
 
-use crate::runtime::awaitable;
+use crate::runtime::block_on;
 
 #[pyfunction]
-pub(crate) fn migrate_database(py: Python<'_>, database_url: String) -> PyResult<Bound<'_, PyAny>> {
-    awaitable(py, async move {
-        let report = chat_server::migrate(DatabaseUrl::parse(&database_url)?).await?;
+pub(crate) fn migrate_database(py: Python<'_>, database_url: &str) -> PyResult<Vec<&'static str>> {
+    block_on(py, async {
+        let report = chat_server::migrate(DatabaseUrl::parse(database_url)?).await?;
         Ok(report.created_tables)
     })
 }

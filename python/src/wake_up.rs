@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock, mpsc};
 
 use pyo3::prelude::*;
 
+use crate::interpreter::with_interpreter;
+
 type Callback = Arc<Py<PyAny>>;
 
 static CALLS: LazyLock<mpsc::Sender<Callback>> = LazyLock::new(|| {
@@ -15,8 +17,8 @@ static CALLS: LazyLock<mpsc::Sender<Callback>> = LazyLock::new(|| {
         .name("chat-wake-up".into())
         .spawn(move || {
             while let Ok(first) = calls.recv() {
-                // None once the interpreter is going away: then nobody listens either.
-                Python::try_attach(|py| {
+                // Nothing once the interpreter is going away: then nobody listens either.
+                with_interpreter(|py| {
                     for callback in std::iter::once(first).chain(calls.try_iter()) {
                         // The event loop of a connection may be closed already.
                         let _ = callback.call0(py);

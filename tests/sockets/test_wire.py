@@ -107,6 +107,16 @@ def test_text_that_is_not_utf8_closes_with_1007(raw: RawSocket, name: str) -> No
     assert raw.read_end() == b""
 
 
+def test_the_server_ends_the_connection_once_its_close_frame_is_answered(raw: RawSocket) -> None:
+    """A browser reports the close, and opens its next socket, only then (RFC 6455, section 7.1.1)."""
+    raw.send(TEXT, b"{}", masked=False)
+    assert raw.read_until(CLOSE).close_code == PROTOCOL_ERROR
+    started = time.monotonic()
+    raw.send(CLOSE, struct.pack("!H", PROTOCOL_ERROR))
+    assert raw.read_end() == b""
+    assert time.monotonic() - started < PROMPT_SECONDS
+
+
 @pytest.mark.parametrize(
     ("code", "reason"), [(1000, b""), (1001, b"bye"), (3000, "adiós".encode()), (4999, b"x" * 100)]
 )

@@ -114,19 +114,16 @@ impl Service {
             .map_err(|_| ServiceError::HandshakeRefused)
     }
 
-    /// Resolves with the reason when this process may no longer serve.
-    pub async fn lost(&self) -> String {
+    /// Resolves with the reason when this process may no longer serve; with none
+    /// when the service stops.
+    pub async fn lost(&self) -> Option<String> {
         let lost = async {
             match self.lock.read().await.as_ref() {
                 Some(lock) => lock.lost().await,
                 None => std::future::pending().await,
             }
         };
-        match self.stopped.run_until_cancelled(lost).await {
-            Some(reason) => reason,
-            // A service that has stopped has nothing left to lose.
-            None => std::future::pending().await,
-        }
+        self.stopped.run_until_cancelled(lost).await
     }
 
     /// Stops everything. Twice is fine.

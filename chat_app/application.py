@@ -16,13 +16,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from chat_app._native import ChatError, Core
 from chat_app.core.config import ConfigurationError, Settings
 from chat_app.core.secret_key import resolve_secret_key
+from chat_app.cors import ContractCORSMiddleware
 from chat_app.errors import ErrorBoundary, unavailable_response
 from chat_app.handoff import find_uvicorn_config, install_handoff
 from chat_app.logs import configure_logging
@@ -126,7 +126,7 @@ class ChatApplication(FastAPI):
         self.openapi_schema = None
         self.user_middleware = [
             Middleware(
-                CORSMiddleware,
+                ContractCORSMiddleware,
                 allow_origins=settings.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
                 allow_headers=["*"],

@@ -47,8 +47,8 @@ def test_preflights_are_answered_before_routing(chat: Chat, path: str) -> None:
 @pytest.mark.parametrize(
     ("value", "origin", "answer"),
     [
-        ("*", OTHER, OTHER),
-        ('["*"]', OTHER, OTHER),
+        ("*", OTHER, "*"),
+        ('["*"]', OTHER, "*"),
         (OTHER, OTHER, OTHER),
         (OTHER, LISTED, None),
         (f"{LISTED}, {OTHER}", OTHER, OTHER),
@@ -62,8 +62,7 @@ def test_forms_of_the_setting(servers: ServerPool, value: str | None, origin: st
         chat.server.unset("ALLOWED_ORIGINS")
     chat.server.start()
     headers = chat.get("/health", headers={"Origin": origin}).headers
-    # With a star, older releases of Starlette say so unless a cookie is sent.
-    assert headers.get("access-control-allow-origin") in ({answer, "*"} if value in {"*", '["*"]'} else {answer})
+    assert headers.get("access-control-allow-origin") == answer
     preflight = chat.call("OPTIONS", "/", headers={"Origin": origin, **PREFLIGHT})
     assert preflight.headers.get("access-control-allow-origin") == (None if answer is None else origin)
 

@@ -1,6 +1,6 @@
 //! Messages: reading them. They are stored by the `MessageWriter`.
 
-use chat_protocol::ids::{MessageId, RoomId};
+use chat_protocol::ids::RoomId;
 use chrono::{DateTime, Utc};
 
 use super::{Database, query};
@@ -17,14 +17,6 @@ impl Database {
     ) -> Result<Vec<StoredMessage>, DatabaseError> {
         let layout = self.layout();
         query!(self, read messages::list(layout, room, page))
-    }
-
-    pub async fn find_message(
-        &self,
-        id: MessageId,
-    ) -> Result<Option<StoredMessage>, DatabaseError> {
-        let layout = self.layout();
-        query!(self, read messages::find(layout, id))
     }
 
     /// The latest time among the messages stored last, for the writer's clock.

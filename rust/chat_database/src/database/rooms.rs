@@ -4,7 +4,7 @@ use chat_protocol::ids::{RoomId, UserId};
 
 use super::{Database, query};
 use crate::error::DatabaseError;
-use crate::models::{Joined, NewRoom, Page, Room, RoomAccess, RoomChanges, RoomDetails, User};
+use crate::models::{Joined, NewRoom, Page, RoomAccess, RoomChanges, RoomDetails, User};
 
 /// Every method may fail with [`DatabaseError::Unavailable`].
 impl Database {
@@ -20,10 +20,6 @@ impl Database {
         user: UserId,
     ) -> Result<Vec<RoomDetails>, DatabaseError> {
         query!(self, read rooms::list_of_user(user))
-    }
-
-    pub async fn find_room(&self, id: RoomId) -> Result<Option<Room>, DatabaseError> {
-        query!(self, read rooms::find(id))
     }
 
     pub async fn find_room_details(
@@ -88,10 +84,5 @@ impl Database {
     /// The members, each once, by id; none for a room that does not exist.
     pub async fn list_members(&self, room: RoomId) -> Result<Vec<User>, DatabaseError> {
         query!(self, read memberships::list_members(room))
-    }
-
-    /// As [`list_members`](Self::list_members), only the ids.
-    pub async fn list_member_ids(&self, room: RoomId) -> Result<Vec<UserId>, DatabaseError> {
-        query!(self, read memberships::list_member_ids(room))
     }
 }

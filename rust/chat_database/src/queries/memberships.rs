@@ -99,21 +99,6 @@ pub(crate) async fn list_members(
     Ok(members)
 }
 
-pub(crate) async fn list_member_ids(
-    connection: &mut Connection,
-    room: RoomId,
-) -> Result<Vec<UserId>, DatabaseError> {
-    let ids = user_rooms::table
-        .filter(user_rooms::room_id.eq(room.0))
-        .filter(user_rooms::user_id.is_not_null())
-        .select(user_rooms::user_id.assume_not_null())
-        .distinct()
-        .order(user_rooms::user_id)
-        .load::<i32>(connection)
-        .await?;
-    Ok(ids.into_iter().map(UserId).collect())
-}
-
 /// The members of each of these rooms, once and in ascending order.
 pub(crate) async fn ids_by_room(
     connection: &mut Connection,

@@ -1,11 +1,11 @@
-//! Messages: history and look-up. Storing them is the writer's.
+//! Messages: the history. Storing them is the writer's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
+use chat_protocol::ids::{FileId, RoomId, UserId};
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
+use diesel::{ExpressionMethods, QueryDsl};
 
 use super::{Connection, RunQueryDsl, files};
 use crate::FileLayout;
@@ -34,22 +34,6 @@ pub(crate) async fn list(
     .load::<(MessageRow, User)>(connection)
     .await?;
     with_files(connection, layout, rows).await
-}
-
-pub(crate) async fn find(
-    connection: &mut Connection,
-    layout: FileLayout,
-    id: MessageId,
-) -> Result<Option<StoredMessage>, DatabaseError> {
-    let row = messages::table
-        .inner_join(users::table)
-        .filter(messages::id.eq(id.0))
-        .select((MESSAGE_COLUMNS, USER_COLUMNS))
-        .get_result::<(MessageRow, User)>(connection)
-        .await
-        .optional()?;
-    let messages = with_files(connection, layout, row.into_iter().collect()).await?;
-    Ok(messages.into_iter().next())
 }
 
 /// The latest time among the messages stored last. Not of all: times have no

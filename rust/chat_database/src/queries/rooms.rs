@@ -15,19 +15,6 @@ use crate::models::{
 use crate::schema::{rooms, user_rooms, users};
 use crate::timestamp::now;
 
-pub(crate) async fn find(
-    connection: &mut Connection,
-    id: RoomId,
-) -> Result<Option<Room>, DatabaseError> {
-    let room = rooms::table
-        .find(id.0)
-        .select(ROOM_COLUMNS)
-        .get_result::<Room>(connection)
-        .await
-        .optional()?;
-    Ok(room)
-}
-
 pub(crate) async fn find_details(
     connection: &mut Connection,
     id: RoomId,

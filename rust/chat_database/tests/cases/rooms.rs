@@ -16,9 +16,7 @@ async fn the_creator_owns_the_room_and_is_in_it() {
     assert_eq!(created.members.len(), 1);
 
     let found = fixture.database.find_room_details(created.room.id).await;
-    assert_eq!(found.expect("a look-up"), Some(created.clone()));
-    let found = fixture.database.find_room(created.room.id).await;
-    assert_eq!(found.expect("a look-up"), Some(created.room));
+    assert_eq!(found.expect("a look-up"), Some(created));
     let nothing = fixture.database.find_room_details(RoomId(0)).await;
     assert_eq!(nothing.expect("a look-up"), None);
 }
@@ -100,8 +98,6 @@ async fn doubled_memberships_are_listed_once() {
     let details = database.find_room_details(room).await;
     let details = details.expect("a look-up").expect("a room");
     assert_eq!(details.members, rooms[0].members);
-    let ids = database.list_member_ids(room).await.expect("a list");
-    assert_eq!(ids, [ana.id, bo.id]);
     let members = database.list_members(room).await.expect("a list");
     assert_eq!(members, [ana, bo]);
 }

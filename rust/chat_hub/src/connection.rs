@@ -1,11 +1,11 @@
 //! One connection as its shard sees it: state, link, outbox and pulse.
 //!
-//! Lives on one thread. Frames for it come from the shard's command loop only,
-//! so their order is the order of the commands. `disconnect` is the one way a
+//! Lives on one thread. Frames for it come in the rounds of its room only, so
+//! their order is the order of the room. `disconnect` is the one way a
 //! connection ends, whatever the cause; `finish` is the last thing a session does.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 use crate::bridge::BridgeOutput;
 use crate::disconnect::DisconnectReason;
 use crate::heartbeat::Pulse;
-use crate::outbox::{MAX_SLICES, Outbox};
+use crate::outbox::Outbox;
+use crate::round::{Delivery, Importance, Portion, Round};
 use crate::shard::ShardState;
 use crate::stream::Stream;
 
@@ -34,13 +35,17 @@ pub struct ConnectionId(pub u64);
 pub struct ConnectionRef {
     pub(crate) id: ConnectionId,
     pub(crate) shard: usize,
+    pub(crate) room: RoomId,
 }
 
-/// One frame to deliver; a lossy one may be left out for a reader that is behind.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    pub(crate) frame: EncodedFrame,
-    pub(crate) lossy: bool,
+/// Who a connection is and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) id: ConnectionId,
+    pub(crate) user_id: UserId,
+    pub(crate) room_id: RoomId,
+    /// The length of the room's stream of deliveries when it joined.
+    pub(crate) joined_at: u64,
 }
 
 /// A connection on its own thread.
@@ -48,9 +53,13 @@ pub struct Connection {
     id: ConnectionId,
     user_id: UserId,
     room_id: RoomId,
+    /// Where in the room's stream of deliveries it came in; what is before is not for it.
+    joined_at: u64,
     shard: Rc<ShardState>,
     link: LocalLink,
     pub(crate) pulse: Option<Pulse>,
+    /// It was behind and has missed announcements of who is there.
+    missed_presence: Cell<bool>,
     /// None while open.
     end: Cell<Option<DisconnectReason>>,
     finished: Cell<bool>,
@@ -71,20 +80,20 @@ pub(crate) enum LocalLink {
 
 impl Connection {
     pub(crate) fn new(
-        id: ConnectionId,
-        user_id: UserId,
-        room_id: RoomId,
+        place: Place,
         shard: Rc<ShardState>,
         link: LocalLink,
         pulse: Option<Pulse>,
     ) -> Self {
         Self {
-            id,
-            user_id,
-            room_id,
+            id: place.id,
+            user_id: place.user_id,
+            room_id: place.room_id,
+            joined_at: place.joined_at,
             shard,
             link,
             pulse,
+            missed_presence: Cell::new(false),
             end: Cell::new(None),
             finished: Cell::new(false),
             changed: Notify::new(),
@@ -109,7 +118,12 @@ impl Connection {
         ConnectionRef {
             id: self.id,
             shard: self.shard.index(),
+            room: self.room_id,
         }
+    }
+
+    pub(crate) fn joined_at(&self) -> u64 {
+        self.joined_at
     }
 
     /// False once `disconnect` was called, here or by the shard.
@@ -171,7 +185,7 @@ impl Connection {
             return;
         }
         self.end.set(Some(reason));
-        self.shard.leave(self);
+        self.shard.leave(self, reason);
         match (&self.link, reason.close_code()) {
             (LocalLink::Bridge(output), Some((code, text))) => {
                 output.close(code, text, reason == DisconnectReason::SlowConsumer);
@@ -180,7 +194,7 @@ impl Connection {
                 if reason == DisconnectReason::SlowConsumer {
                     outbox.borrow_mut().keep_only_partial();
                 }
-                if self.queue_and_drain(encode_close(code, text)).is_err() {
+                if self.queue_and_drain([encode_close(code, text)]).is_err() {
                     // The peer is gone: there is nobody to linger for.
                     *outbox.borrow_mut() = Outbox::default();
                 }
@@ -241,67 +255,107 @@ impl Connection {
         self.shard.forget(self.id);
     }
 
-    /// Delivers frames in order; `slices` are the wire bytes of the same frames.
+    /// Sends what comes before everything else, with one write: for a socket of
+    /// ours the handshake's answer, then the first frames.
+    ///
+    /// # Errors
+    /// Why the connection must end.
+    pub(crate) fn greet(
+        self: &Rc<Self>,
+        preamble: Option<Bytes>,
+        greeting: &[EncodedFrame],
+    ) -> Result<(), DisconnectReason> {
+        match &self.link {
+            LocalLink::Socket { .. } => {
+                let frames = greeting.iter().map(|frame| frame.wire_bytes().clone());
+                self.queue_and_drain(preamble.into_iter().chain(frames))
+            }
+            LocalLink::Bridge(output) => {
+                for frame in greeting {
+                    output.push(frame, self.shard.outbox_max_bytes());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Delivers what a round has for this connection.
     ///
     /// # Errors
     /// Why the connection must end. The caller does that after its loop over readers.
-    pub(crate) fn deliver(
+    pub(crate) fn deliver(self: &Rc<Self>, round: &Round) -> Result<(), DisconnectReason> {
+        match round.portion(self) {
+            Portion::Common(round) => self.write_or_queue(round.wire(), round.common()),
+            Portion::Own(deliveries) => {
+                let wire = deliveries
+                    .iter()
+                    .flat_map(|delivery| delivery.frame.wire_bytes().iter().copied())
+                    .collect::<Vec<u8>>();
+                self.write_or_queue(&wire, deliveries.into_iter())
+            }
+        }
+    }
+
+    /// Writes `wire`, the frames of the deliveries one after the other, as far as
+    /// the socket takes it, and queues the rest frame by frame.
+    fn write_or_queue<'a>(
         self: &Rc<Self>,
-        deliveries: &[Delivery],
-        slices: &[IoSlice<'_>],
+        wire: &[u8],
+        deliveries: impl Iterator<Item = &'a Delivery>,
     ) -> Result<(), DisconnectReason> {
+        let max_bytes = self.shard.outbox_max_bytes();
         let (stream, outbox) = match &self.link {
             LocalLink::Socket { stream, outbox, .. } => (stream, outbox),
             LocalLink::Bridge(output) => {
-                let fits = deliveries
-                    .iter()
-                    .all(|delivery| output.push(&delivery.frame, self.shard.outbox_max_bytes()));
-                return if fits {
+                let mut frames = deliveries.map(|delivery| &delivery.frame);
+                return if frames.all(|frame| output.push(frame, max_bytes)) {
                     Ok(())
                 } else {
                     Err(DisconnectReason::SlowConsumer)
                 };
             }
         };
-        let (mut next, mut offset) = (0, 0);
-        if outbox.borrow().is_empty() {
-            while next < slices.len() {
-                let chunk = &slices[next..slices.len().min(next + MAX_SLICES)];
-                match stream.try_write_vectored(chunk) {
-                    Ok(written) => {
-                        let (whole, rest) = split_written(chunk, written);
-                        next += whole;
-                        if whole < chunk.len() {
-                            offset = rest;
-                            break;
-                        }
-                    }
+        let mut outbox = outbox.borrow_mut();
+        let mut written = 0;
+        if outbox.is_empty() {
+            while written < wire.len() {
+                match stream.try_write(&wire[written..]) {
+                    Ok(count) => written += count,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return Err(DisconnectReason::ConnectionLost),
                 }
             }
-            if next == slices.len() {
+            if written == wire.len() {
                 return Ok(());
             }
         }
-        let mut queue = outbox.borrow_mut();
-        if offset > 0 {
-            queue.push_partial(deliveries[next].frame.wire_bytes().clone(), offset);
-            next += 1;
-        }
-        let max_bytes = self.shard.outbox_max_bytes();
-        for delivery in &deliveries[next..] {
-            if delivery.lossy && queue.len_bytes() > max_bytes / 4 {
+        for delivery in deliveries {
+            let bytes = delivery.frame.wire_bytes();
+            if written >= bytes.len() {
+                written -= bytes.len();
                 continue;
             }
-            let bytes = delivery.frame.wire_bytes();
-            if queue.would_overflow(bytes.len(), max_bytes) {
+            if written > 0 {
+                outbox.push_partial(bytes.clone(), written);
+                written = 0;
+                continue;
+            }
+            let is_behind = outbox.len_bytes() > max_bytes / 4;
+            match delivery.importance {
+                Importance::Lossy if is_behind => continue,
+                Importance::Presence if is_behind => {
+                    self.missed_presence.set(true);
+                    continue;
+                }
+                _ => {}
+            }
+            if outbox.would_overflow(bytes.len(), max_bytes) {
                 return Err(DisconnectReason::SlowConsumer);
             }
-            queue.push(bytes.clone());
+            outbox.push(bytes.clone());
         }
-        drop(queue);
+        drop(outbox);
         self.start_draining();
         Ok(())
     }
@@ -320,14 +374,19 @@ impl Connection {
         {
             return Err(DisconnectReason::SlowConsumer);
         }
-        self.queue_and_drain(bytes)
+        self.queue_and_drain([bytes])
     }
 
-    fn queue_and_drain(self: &Rc<Self>, bytes: Bytes) -> Result<(), DisconnectReason> {
+    fn queue_and_drain(
+        self: &Rc<Self>,
+        pieces: impl IntoIterator<Item = Bytes>,
+    ) -> Result<(), DisconnectReason> {
         let LocalLink::Socket { outbox, .. } = &self.link else {
             return Ok(());
         };
-        outbox.borrow_mut().push(bytes);
+        for piece in pieces {
+            outbox.borrow_mut().push(piece);
+        }
         self.write_outbox()
             .map_err(|_| DisconnectReason::ConnectionLost)?;
         if !outbox.borrow().is_empty() {
@@ -387,17 +446,9 @@ async fn drain(connection: Rc<Connection>) {
     }
     draining.set(false);
     connection.changed.notify_waiters();
-}
-
-/// How many slices `written` bytes cover, and how far into the next one they reach.
-fn split_written(slices: &[IoSlice<'_>], mut written: usize) -> (usize, usize) {
-    for (index, slice) in slices.iter().enumerate() {
-        if written < slice.len() {
-            return (index, written);
-        }
-        written -= slice.len();
+    if connection.is_open() && connection.missed_presence.take() {
+        connection.shard.tell_presence(&connection);
     }
-    (slices.len(), 0)
 }
 
 impl std::fmt::Debug for Connection {

@@ -5,8 +5,9 @@
 //! command to a shard; everything a delivery touches is local to its thread.
 //!
 //! The one rule that orders everything: a room's presence is changed and its
-//! frames are queued to the shards under that room's entry in [`Hub`], so all
-//! shards see joins, leaves and publications of a room in the same order.
+//! deliveries are lined up under that room's entry in [`Hub`]; from there they go
+//! out in rounds, one at a time, so all readers see joins, leaves, messages and
+//! answers of a room in the same order.
 //!
 //! The hub knows rooms, users and frames, but no HTTP, tokens, database or
 //! WebSocket decoding: a session (see `chat_gateway`) reads from a connection.
@@ -14,10 +15,14 @@
 mod bridge;
 mod connection;
 mod disconnect;
+mod flow;
 mod heartbeat;
 mod hub;
 mod outbox;
 mod presence;
+mod registry;
+mod room;
+mod round;
 mod shard;
 mod stream;
 

@@ -2,11 +2,18 @@
 //!
 //! Pure state. The hub changes it under the room's entry, together with the
 //! frames that announce the change.
+//!
+//! It also decides on which shard a room's next reader lives. A room keeps to one
+//! shard while that serves it well: a message then wakes one thread, and all its
+//! readers are written in the same rounds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chat_protocol::ids::UserId;
+
+/// Readers of a room on its first shard, above which others share the room.
+const READERS_BEFORE_SPREADING: u32 = 4096;
 
 /// What others see of a connected user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +46,19 @@ impl RoomPresence {
             order: BTreeMap::new(),
             next_arrival: 0,
             readers_per_shard: vec![0; shards].into_boxed_slice(),
+        }
+    }
+
+    /// The shard for the next reader; `connections` has the connections of every shard.
+    pub(crate) fn shard_for_next(&self, connections: impl Iterator<Item = usize>) -> usize {
+        let readers = self.readers_per_shard.iter().copied().enumerate();
+        let home = readers.clone().max_by_key(|(_, readers)| *readers);
+        match home {
+            Some((home, 1..READERS_BEFORE_SPREADING)) => home,
+            _ => readers
+                .zip(connections)
+                .min_by_key(|((_, readers), connections)| (*readers, *connections))
+                .map_or(0, |((shard, _), _)| shard),
         }
     }
 
@@ -120,5 +140,23 @@ mod tests {
         assert!(!room.leave(UserId(7), 1));
         assert!(room.leave(UserId(5), 1));
         assert!(room.is_empty());
+    }
+
+    #[test]
+    fn a_room_keeps_to_one_shard_until_it_is_large() {
+        let mut room = RoomPresence::new(3);
+        let mut next = || {
+            let shard = room.shard_for_next([5, 3, 4].into_iter());
+            room.join(UserId(1), shard);
+            shard
+        };
+        for _ in 0..READERS_BEFORE_SPREADING {
+            assert_eq!(next(), 1, "the least busy shard at first");
+        }
+        assert_eq!([next(), next()], [2, 0]);
+        for _ in 0..2 * (READERS_BEFORE_SPREADING - 1) {
+            assert_ne!(next(), 1);
+        }
+        assert_eq!(next(), 1);
     }
 }

@@ -1,14 +1,12 @@
 //! A shard: one thread, its connections, and the loop that serves them.
 //!
-//! The loop takes many commands at a time. Publications to one room are gathered
-//! and written to each reader with one system call; any command about a single
-//! connection first flushes what was gathered, so order is kept. After each batch
-//! it yields: sessions read, and the next batch builds up meanwhile.
+//! The loop takes what is queued, writes a part of every round it has, and yields:
+//! sessions read, and the next rounds build up meanwhile. A round of a large room
+//! takes several turns, so that other rooms get theirs in between.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
-use std::io::IoSlice;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,14 +15,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EncodedFrame, PING_FRAME};
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
-use crate::connection::{Connection, ConnectionId, Delivery, LocalLink};
+use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink, Place};
 use crate::disconnect::DisconnectReason;
+use crate::flow::HoldId;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
-use crate::hub::{HubState, PublishPermit};
+use crate::registry::Registry;
+use crate::round::Round;
 use crate::stream::StreamSource;
 
 /// Runs a session on its shard's thread until the connection has ended.
@@ -33,8 +35,11 @@ pub type SessionFactory =
 
 /// Commands taken from the queue at once.
 const BATCH: usize = 256;
-/// Readers served before other tasks of the thread get a turn.
-const READERS_PER_TURN: usize = 10_000;
+/// Readers of one room that are written to before other rooms and tasks get a turn.
+const READERS_PER_TURN: usize = 1024;
+/// How long what is stored may wait for other messages of the room to come back
+/// from the database. Longer than a commit, shorter than anybody notices.
+const LONGEST_HOLD: Duration = Duration::from_millis(5);
 
 /// How bytes or frames reach the client.
 #[derive(Debug)]
@@ -57,28 +62,18 @@ pub struct NewConnection {
 }
 
 pub(crate) struct Attachment {
-    pub(crate) id: ConnectionId,
-    pub(crate) user_id: UserId,
-    pub(crate) room_id: RoomId,
+    pub(crate) place: Place,
     pub(crate) connection: NewConnection,
     pub(crate) greeting: Vec<EncodedFrame>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Publication {
-    pub(crate) room: RoomId,
-    pub(crate) delivery: Delivery,
-    pub(crate) except: Option<UserId>,
-    /// Given back when the last shard has dealt with the publication.
-    pub(crate) _permit: Option<PublishPermit>,
-}
-
 pub(crate) enum Command {
     Attach(Box<Attachment>),
-    Publish(Arc<Publication>),
-    Reply {
-        to: ConnectionId,
-        frame: EncodedFrame,
+    Write(Arc<Round>),
+    /// Call `hold_expired` in a while.
+    Hold {
+        room: RoomId,
+        hold: HoldId,
     },
     Disconnect {
         selector: Selector,
@@ -117,7 +112,7 @@ impl Selector {
 /// What the connections of one thread share.
 pub(crate) struct ShardState {
     index: usize,
-    hub: Arc<HubState>,
+    registry: Arc<Registry>,
     started: Instant,
     connections: RefCell<HashMap<ConnectionId, Rc<Connection>>>,
     readers: RefCell<HashMap<RoomId, Vec<Rc<Connection>>>>,
@@ -130,11 +125,11 @@ impl ShardState {
     }
 
     pub(crate) fn outbox_max_bytes(&self) -> usize {
-        self.hub.outbox_max_bytes()
+        self.registry.outbox_max_bytes()
     }
 
     /// Takes a connection out of its room, here and in the hub.
-    pub(crate) fn leave(&self, connection: &Connection) {
+    pub(crate) fn leave(&self, connection: &Connection, reason: DisconnectReason) {
         let room_id = connection.room_id();
         let mut rooms = self.readers.borrow_mut();
         if let Some(readers) = rooms.get_mut(&room_id) {
@@ -153,7 +148,22 @@ impl ShardState {
             }
         }
         drop(rooms);
-        self.hub.leave(room_id, connection.user_id(), self.index);
+        if reason == DisconnectReason::SlowConsumer {
+            let so_far = self.registry.count_slow_consumer();
+            tracing::warn!(
+                user = connection.user_id().0,
+                room = room_id.0,
+                so_far,
+                "a reader was dropped because its outbox was full"
+            );
+        }
+        self.registry
+            .leave(connection.reference(), connection.user_id());
+    }
+
+    /// Sends the list of users to a connection that has missed changes of it.
+    pub(crate) fn tell_presence(&self, connection: &Connection) {
+        self.registry.tell_presence(connection.reference());
     }
 
     pub(crate) fn forget(&self, id: ConnectionId) {
@@ -166,12 +176,11 @@ impl ShardState {
 
     fn attach(self: &Rc<Self>, attachment: Attachment) {
         let Attachment {
-            id,
-            user_id,
-            room_id,
+            place,
             connection: new,
             greeting,
         } = attachment;
+        let Place { id, room_id, .. } = place;
         let (link, preamble) = match new.link {
             Link::Bridge(output) => (LocalLink::Bridge(output), None),
             Link::Socket { source, preamble } => match source.register() {
@@ -185,7 +194,12 @@ impl ShardState {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a socket could not be registered");
-                    self.hub.leave(room_id, user_id, self.index);
+                    let reference = ConnectionRef {
+                        id,
+                        shard: self.index,
+                        room: room_id,
+                    };
+                    self.registry.leave(reference, place.user_id);
                     return;
                 }
             },
@@ -196,14 +210,7 @@ impl ShardState {
                 .borrow_mut()
                 .schedule(id, pulse.first_due(self.tick()));
         }
-        let connection = Rc::new(Connection::new(
-            id,
-            user_id,
-            room_id,
-            Rc::clone(self),
-            link,
-            pulse,
-        ));
+        let connection = Rc::new(Connection::new(place, Rc::clone(self), link, pulse));
         self.connections
             .borrow_mut()
             .insert(id, Rc::clone(&connection));
@@ -213,17 +220,7 @@ impl ShardState {
             connection.room_index.set(readers.len());
             readers.push(Rc::clone(&connection));
         }
-        let greeting: Vec<Delivery> = greeting
-            .into_iter()
-            .map(|frame| Delivery {
-                frame,
-                lossy: false,
-            })
-            .collect();
-        let sent = preamble
-            .map_or(Ok(()), |preamble| connection.send_bytes(preamble))
-            .and_then(|()| connection.deliver(&greeting, &wire_slices(&greeting)));
-        if let Err(reason) = sent {
+        if let Err(reason) = connection.greet(preamble, &greeting) {
             connection.disconnect(reason);
         }
         let session = (new.session)(Rc::clone(&connection));
@@ -235,75 +232,24 @@ impl ShardState {
         });
     }
 
-    /// Writes gathered publications to every reader of a room.
-    async fn flush(&self, room: RoomId, publications: Vec<Arc<Publication>>) {
-        let deliveries: Vec<Delivery> = publications
-            .iter()
-            .map(|publication| publication.delivery.clone())
-            .collect();
-        let slices = wire_slices(&deliveries);
-        let excepted: HashSet<UserId> = publications
-            .iter()
-            .filter_map(|publication| publication.except)
-            .collect();
-        let deliver = |connection: &Rc<Connection>| {
-            if excepted.contains(&connection.user_id()) {
-                let rest: Vec<Delivery> = publications
-                    .iter()
-                    .filter(|publication| publication.except != Some(connection.user_id()))
-                    .map(|publication| publication.delivery.clone())
-                    .collect();
-                connection.deliver(&rest, &wire_slices(&rest))
-            } else {
-                connection.deliver(&deliveries, &slices)
-            }
-        };
-
-        let mut failed = Vec::new();
-        let crowd = {
+    /// Those a round must be written to.
+    fn begin(&self, round: Arc<Round>) -> Writing {
+        let readers = if round.is_for_most() {
             let rooms = self.readers.borrow();
-            let Some(readers) = rooms.get(&room) else {
-                return;
-            };
-            if readers.len() > READERS_PER_TURN {
-                readers.clone()
-            } else {
-                for connection in readers {
-                    if let Err(reason) = deliver(connection) {
-                        failed.push((Rc::clone(connection), reason));
-                    }
-                }
-                Vec::new()
-            }
+            rooms.get(&round.room).cloned().unwrap_or_default()
+        } else {
+            let targets = round.targets().iter();
+            targets.filter_map(|target| self.find(target.id)).collect()
         };
-        for turn in crowd.chunks(READERS_PER_TURN) {
-            for connection in turn.iter().filter(|connection| connection.is_open()) {
-                if let Err(reason) = deliver(connection) {
-                    failed.push((Rc::clone(connection), reason));
-                }
-            }
-            tokio::task::yield_now().await;
-        }
-        for (connection, reason) in failed {
-            connection.disconnect(reason);
+        Writing {
+            round,
+            readers,
+            next: 0,
         }
     }
 
     fn find(&self, id: ConnectionId) -> Option<Rc<Connection>> {
         self.connections.borrow().get(&id).cloned()
-    }
-
-    fn reply(&self, to: ConnectionId, frame: EncodedFrame) {
-        let Some(connection) = self.find(to).filter(|connection| connection.is_open()) else {
-            return;
-        };
-        let delivery = [Delivery {
-            frame,
-            lossy: false,
-        }];
-        if let Err(reason) = connection.deliver(&delivery, &wire_slices(&delivery)) {
-            connection.disconnect(reason);
-        }
     }
 
     fn disconnect(&self, matches: impl Fn(&Connection) -> bool, reason: DisconnectReason) {
@@ -342,7 +288,7 @@ impl ShardState {
         }
     }
 
-    fn next_beat(&self) -> Option<Instant> {
+    fn beat_time(&self) -> Option<Instant> {
         let tick = self.wheel.borrow().next_due()?;
         Some(self.started + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
     }
@@ -357,77 +303,167 @@ impl ShardState {
     }
 }
 
-/// Serves the commands of one shard until it is told to shut down.
-pub(crate) async fn run(
-    index: usize,
-    hub: Arc<HubState>,
-    mut queue: mpsc::UnboundedReceiver<Command>,
-) {
-    let state = Rc::new(ShardState {
-        index,
-        hub,
-        started: Instant::now(),
-        connections: RefCell::default(),
-        readers: RefCell::default(),
-        wheel: RefCell::default(),
-    });
-    let mut commands = Vec::with_capacity(BATCH);
-    loop {
-        let far_away = || Instant::now() + Duration::from_secs(3600);
-        let next_beat = state.next_beat().unwrap_or_else(far_away);
-        let taken = tokio::select! {
-            biased;
-            taken = queue.recv_many(&mut commands, BATCH) => taken,
-            () = tokio::time::sleep_until(next_beat) => { state.beat(); continue }
-        };
-        if taken == 0 {
-            return;
+/// A round that is being written.
+struct Writing {
+    round: Arc<Round>,
+    readers: Vec<Rc<Connection>>,
+    next: usize,
+}
+
+impl Writing {
+    /// Writes to the next readers; true when all have been written to.
+    fn turn(&mut self) -> bool {
+        let end = self.readers.len().min(self.next + READERS_PER_TURN);
+        for connection in &self.readers[self.next..end] {
+            if connection.is_open()
+                && let Err(reason) = connection.deliver(&self.round)
+            {
+                connection.disconnect(reason);
+            }
         }
-        state.hub.commands_taken(index, taken);
-        let mut gathered: Vec<(RoomId, Vec<Arc<Publication>>)> = Vec::new();
-        for command in commands.drain(..) {
-            if let Command::Publish(publication) = command {
-                match gathered
-                    .iter_mut()
-                    .find(|(room, _)| *room == publication.room)
+        self.next = end;
+        end == self.readers.len()
+    }
+}
+
+/// The loop of a shard.
+struct Worker {
+    state: Rc<ShardState>,
+    queue: mpsc::UnboundedReceiver<Command>,
+    /// Rounds that are being written, each of another room.
+    writing: VecDeque<Writing>,
+    /// Rooms whose round is written here.
+    written: Vec<Arc<Round>>,
+    /// In the order in which they expire.
+    holds: VecDeque<(Instant, RoomId, HoldId)>,
+}
+
+impl Worker {
+    /// Serves until it is told to shut down.
+    async fn run(mut self) {
+        let mut commands = Vec::with_capacity(BATCH);
+        loop {
+            if self.writing.is_empty() {
+                let far_away = || Instant::now() + Duration::from_secs(3600);
+                let timer = self.next_timer().unwrap_or_else(far_away);
+                tokio::select! {
+                    biased;
+                    taken = self.queue.recv_many(&mut commands, BATCH) => if taken == 0 {
+                        return;
+                    },
+                    () = tokio::time::sleep_until(timer) => {}
+                }
+            } else {
+                while commands.len() < BATCH
+                    && let Ok(command) = self.queue.try_recv()
                 {
-                    Some((_, publications)) => publications.push(publication),
-                    None => gathered.push((publication.room, vec![publication])),
+                    commands.push(command);
                 }
-                continue;
             }
-            for (room, publications) in gathered.drain(..) {
-                state.flush(room, publications).await;
-            }
-            match command {
-                Command::Publish(_) => {}
-                Command::Attach(attachment) => state.attach(*attachment),
-                Command::Reply { to, frame } => state.reply(to, frame),
-                Command::Disconnect { selector, reason } => {
-                    state.disconnect(|connection| selector.matches(connection), reason);
-                }
-                Command::Shutdown { patience, done } => {
-                    state.shut_down(patience).await;
+            for command in commands.drain(..) {
+                if let Some((patience, done)) = self.take(command) {
+                    self.write_everything();
+                    self.state.shut_down(patience).await;
                     let _ = done.send(());
                     return;
                 }
             }
+            self.write_turn();
+            // Sessions read what has come meanwhile; only then does a written
+            // round end, so that the room's next one can wait for that.
+            tokio::task::yield_now().await;
+            for round in self.written.drain(..) {
+                if round.shard_done() {
+                    self.state.registry.end_round(round.room);
+                }
+            }
+            self.run_timers();
         }
-        for (room, publications) in gathered.drain(..) {
-            state.flush(room, publications).await;
+    }
+
+    /// Does what a command says; gives back what to do for a shut-down.
+    fn take(&mut self, command: Command) -> Option<(Duration, oneshot::Sender<()>)> {
+        match command {
+            Command::Attach(attachment) => self.state.attach(*attachment),
+            Command::Write(round) => self.writing.push_back(self.state.begin(round)),
+            Command::Hold { room, hold } => {
+                let expiry = Instant::now() + LONGEST_HOLD;
+                self.holds.push_back((expiry, room, hold));
+            }
+            Command::Disconnect { selector, reason } => {
+                self.state
+                    .disconnect(|connection| selector.matches(connection), reason);
+            }
+            Command::Shutdown { patience, done } => return Some((patience, done)),
         }
-        tokio::task::yield_now().await;
-        if state.next_beat().is_some_and(|due| due <= Instant::now()) {
-            state.beat();
+        None
+    }
+
+    /// A part of every round.
+    fn write_turn(&mut self) {
+        for _ in 0..self.writing.len() {
+            let Some(mut writing) = self.writing.pop_front() else {
+                return;
+            };
+            if writing.turn() {
+                self.written.push(writing.round);
+            } else {
+                self.writing.push_back(writing);
+            }
+        }
+    }
+
+    /// All rounds to their ends, those of one room in order.
+    fn write_everything(&mut self) {
+        for mut writing in self.writing.drain(..) {
+            while !writing.turn() {}
+        }
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        let hold = self.holds.front().map(|(expiry, ..)| *expiry);
+        self.state.beat_time().into_iter().chain(hold).min()
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        while let Some((_, room, hold)) = self.holds.pop_front_if(|(expiry, ..)| *expiry <= now) {
+            self.state.registry.hold_expired(room, hold);
+        }
+        if self.state.beat_time().is_some_and(|due| due <= now) {
+            self.state.beat();
         }
     }
 }
 
-fn wire_slices(deliveries: &[Delivery]) -> Vec<IoSlice<'_>> {
-    deliveries
-        .iter()
-        .map(|delivery| IoSlice::new(delivery.frame.wire_bytes()))
-        .collect()
+/// Serves the commands of one shard until it is told to shut down.
+pub(crate) fn run(
+    runtime: &Runtime,
+    index: usize,
+    registry: Arc<Registry>,
+    queue: mpsc::UnboundedReceiver<Command>,
+) {
+    let worker = Worker {
+        state: Rc::new(ShardState {
+            index,
+            registry,
+            started: Instant::now(),
+            connections: RefCell::default(),
+            readers: RefCell::default(),
+            wheel: RefCell::default(),
+        }),
+        queue,
+        writing: VecDeque::new(),
+        written: Vec::new(),
+        holds: VecDeque::new(),
+    };
+    let tasks = LocalSet::new();
+    // A task like the sessions, so that they all take turns: after a yield the
+    // sessions whose sockets were readable have run.
+    let worker = tasks.spawn_local(worker.run());
+    if tasks.block_on(runtime, worker).is_err() {
+        tracing::error!("a socket thread ended with a panic");
+    }
 }
 
 struct ForgetOnDrop(Rc<Connection>);

@@ -31,7 +31,7 @@ async fn everybody_sees_publications_in_one_order() {
     }
     let publish = async |hub: chat_hub::Hub, publisher: usize| {
         for number in 0..200 {
-            let permit = hub.admit(10).await;
+            let permit = hub.admit(ROOM, 10).await;
             hub.publish(ROOM, text(&format!("{publisher}-{number}")), permit);
         }
     };
@@ -80,7 +80,7 @@ async fn lossy_frames_spare_their_author() {
     let mut author = join(&hub, 1, 1);
     let mut reader = join(&hub, 2, 1);
     hub.publish_lossy_except(ROOM, text("typing"), UserId(1));
-    let permit = hub.admit(1).await;
+    let permit = hub.admit(ROOM, 1).await;
     hub.publish(ROOM, text("after"), permit);
     settled(
         &mut author,
@@ -122,7 +122,7 @@ async fn a_slow_reader_is_dropped_and_nobody_else_notices() {
     // Far above the outbox and any socket buffer, while the quick one keeps up.
     let mut dropped = false;
     for _ in 0..1_000 {
-        let permit = hub.admit(big.len()).await;
+        let permit = hub.admit(ROOM, big.len()).await;
         hub.publish(ROOM, text(&big), permit);
         let mut seen = quick.next();
         if seen == "user_left" {
@@ -135,11 +135,113 @@ async fn a_slow_reader_is_dropped_and_nobody_else_notices() {
         }
     }
     assert!(dropped, "the slow reader is never dropped");
-    let permit = hub.admit(1).await;
+    let permit = hub.admit(ROOM, 1).await;
     hub.publish(ROOM, text("on we go"), permit);
     settled(&mut quick, &["on we go"]);
     // What the slow one gets is whole frames, then the reason.
     assert_eq!(slow.close_code(), 4001);
+    hub.shut_down(BRIEF).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_was_behind_learns_who_is_there() {
+    let hub = hub(1 << 20);
+    let mut slow = join(&hub, 1, 1);
+    settled(&mut slow, &["welcome", "users_online"]);
+    // More than the socket's buffer and a quarter of the outbox, less than both together.
+    let big = "x".repeat(16 * 1024);
+    for _ in 0..60 {
+        let permit = hub.admit(ROOM, big.len()).await;
+        hub.publish(ROOM, text(&big), permit);
+    }
+    let mut other = join(&hub, 2, 1);
+    settled(&mut other, &["welcome", "users_online"]);
+    let permit = hub.admit(ROOM, 1).await;
+    hub.publish(ROOM, text("after"), permit);
+    settled(&mut other, &["after"]);
+    for _ in 0..60 {
+        assert_eq!(slow.next(), big);
+    }
+    // Instead of the single announcement, once there is room again.
+    settled(&mut slow, &["after", "users_online"]);
+    hub.shut_down(BRIEF).await;
+}
+
+#[tokio::test]
+async fn a_newcomer_sees_everything_from_some_moment_on() {
+    let hub = hub(1 << 20);
+    let _first = join(&hub, 1, 1);
+    let publisher = {
+        let hub = hub.clone();
+        tokio::spawn(async move {
+            for number in 0..1_000 {
+                let permit = hub.admit(ROOM, 10).await;
+                hub.publish(ROOM, text(&number.to_string()), permit);
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let mut newcomers = Vec::new();
+    while !publisher.is_finished() {
+        newcomers.push(join(&hub, 2, 1));
+        tokio::task::yield_now().await;
+        if newcomers.len() == 20 {
+            break;
+        }
+    }
+    publisher.await.unwrap();
+    let permit = hub.admit(ROOM, 10).await;
+    hub.publish(ROOM, text("last"), permit);
+    for newcomer in &mut newcomers {
+        settled(newcomer, &["welcome", "users_online"]);
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let text = newcomer.next();
+            if text == "last" {
+                break;
+            }
+            // The others' second connections are not announced.
+            seen.push(text);
+        }
+        let numbers: Vec<usize> = seen.iter().map(|text| text.parse().unwrap()).collect();
+        let expected: Vec<usize> = (1_000 - numbers.len()..1_000).collect();
+        assert_eq!(numbers, expected);
+    }
+    hub.shut_down(BRIEF).await;
+}
+
+#[tokio::test]
+async fn a_message_that_never_comes_back_holds_up_nothing() {
+    let hub = hub(1 << 20);
+    let mut reader = join(&hub, 1, 1);
+    settled(&mut reader, &["welcome", "users_online"]);
+    let hangs = hub.admit(ROOM, 1).await;
+    let stored = hub.admit(ROOM, 1).await;
+    hub.publish(ROOM, text("stored"), stored);
+    settled(&mut reader, &["stored"]);
+    drop(hangs);
+    hub.shut_down(BRIEF).await;
+}
+
+#[tokio::test]
+async fn answers_come_behind_what_was_published_before() {
+    let hub = hub(1 << 20);
+    let mut reader = join(&hub, 1, 1);
+    let mut other = join(&hub, 2, 1);
+    settled(&mut reader, &["welcome", "users_online", "user_joined"]);
+    for number in 0..500 {
+        let permit = hub.admit(ROOM, 10).await;
+        hub.publish(ROOM, text(&format!("message {number}")), permit);
+        hub.reply(reader.connection, text(&format!("answer {number}")));
+    }
+    settled(&mut other, &["welcome", "users_online"]);
+    for number in 0..500 {
+        settled(
+            &mut reader,
+            &[&format!("message {number}"), &format!("answer {number}")],
+        );
+        settled(&mut other, &[&format!("message {number}")]);
+    }
     hub.shut_down(BRIEF).await;
 }
 
@@ -149,7 +251,7 @@ async fn one_frame_larger_than_the_outbox_still_arrives() {
     let mut reader = join(&hub, 1, 1);
     settled(&mut reader, &["welcome", "users_online"]);
     let big = "x".repeat(4 << 20);
-    let permit = hub.admit(big.len()).await;
+    let permit = hub.admit(ROOM, big.len()).await;
     hub.publish(ROOM, text(&big), permit);
     assert_eq!(reader.next(), big);
     hub.shut_down(BRIEF).await;

@@ -218,7 +218,7 @@ impl Chat {
             content,
             file,
         } = posting;
-        let permit = self.hub.admit(content.len()).await;
+        let permit = self.hub.admit(room_id, content.len()).await;
         let file_id: Option<FileId> = file.as_ref().map(|file| file.id);
         let hub = self.hub.clone();
         let message = NewMessage {

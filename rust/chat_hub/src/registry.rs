@@ -1,0 +1,283 @@
+//! What all threads share: rooms, users, and the queue of every shard.
+//!
+//! A room's entry in `rooms` is the lock under which its presence changes and
+//! its deliveries are put in order, so every shard gets the same rounds. Nothing
+//! waits while it is held: what is queued is bounded by permits (messages), by
+//! the number of connections (presence), by what clients may send (replies), or
+//! is left out when much waits (typing).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::{EncodedFrame, ServerFrame};
+use chrono::Utc;
+use dashmap::{DashMap, Entry};
+use tokio::sync::mpsc;
+
+use crate::connection::{ConnectionId, ConnectionRef, Place};
+use crate::flow::{Decision, HoldId};
+use crate::hub::{HubConfig, HubError};
+use crate::presence::{ConnectedUser, Profile};
+use crate::room::Room;
+use crate::round::{Audience, Delivery, Importance};
+use crate::shard::{Attachment, Command, NewConnection};
+
+#[derive(Debug)]
+pub(crate) struct Registry {
+    outbox_max_bytes: usize,
+    rooms: DashMap<RoomId, Room>,
+    users: DashMap<UserId, ConnectedUser>,
+    shards: Vec<ShardHandle>,
+    connections: AtomicUsize,
+    next_connection: AtomicU64,
+    accepting: AtomicBool,
+    slow_consumers: AtomicU64,
+}
+
+#[derive(Debug)]
+struct ShardHandle {
+    queue: mpsc::UnboundedSender<Command>,
+    connections: AtomicUsize,
+}
+
+impl Registry {
+    /// With the queue that each shard is to serve.
+    pub(crate) fn new(config: HubConfig) -> (Self, Vec<mpsc::UnboundedReceiver<Command>>) {
+        let (shards, queues) = (0..config.shards.max(1))
+            .map(|_| {
+                let (queue, commands) = mpsc::unbounded_channel();
+                let connections = AtomicUsize::new(0);
+                (ShardHandle { queue, connections }, commands)
+            })
+            .unzip();
+        let registry = Self {
+            outbox_max_bytes: config.outbox_max_bytes,
+            rooms: DashMap::new(),
+            users: DashMap::new(),
+            shards,
+            connections: AtomicUsize::new(0),
+            next_connection: AtomicU64::new(1),
+            accepting: AtomicBool::new(true),
+            slow_consumers: AtomicU64::new(0),
+        };
+        (registry, queues)
+    }
+
+    pub(crate) fn outbox_max_bytes(&self) -> usize {
+        self.outbox_max_bytes
+    }
+
+    pub(crate) fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(crate) fn connection_count(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stop_accepting(&self) {
+        self.accepting.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn count_slow_consumer(&self) -> u64 {
+        self.slow_consumers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn online_users(&self, room: RoomId) -> Vec<UserId> {
+        let room = self.rooms.get(&room);
+        room.map(|room| room.presence.users().collect())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn presences(&self) -> Vec<(UserId, RoomId)> {
+        let mut presences = Vec::new();
+        for room in &self.rooms {
+            let users = room.presence.users();
+            presences.extend(users.map(|user| (user, *room.key())));
+        }
+        presences
+    }
+
+    pub(crate) fn profile(&self, user: UserId) -> Option<Arc<Profile>> {
+        let user = self.users.get(&user);
+        user.map(|user| Arc::clone(&user.profile))
+    }
+
+    pub(crate) fn update_profile(&self, profile: Profile) {
+        if let Some(mut user) = self.users.get_mut(&profile.user_id) {
+            user.profile = Arc::new(profile);
+        }
+    }
+
+    /// See `Hub::join`.
+    pub(crate) fn join(
+        &self,
+        profile: Arc<Profile>,
+        room_id: RoomId,
+        welcome: EncodedFrame,
+        connection: NewConnection,
+        max_connections: Option<usize>,
+    ) -> Result<ConnectionRef, HubError> {
+        if !self.is_accepting() {
+            return Err(HubError::ShuttingDown);
+        }
+        let open = self.connections.fetch_add(1, Ordering::Relaxed);
+        if max_connections.is_some_and(|limit| open >= limit) {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+            return Err(HubError::TooManyConnections);
+        }
+        let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let user_id = profile.user_id;
+        self.users
+            .entry(user_id)
+            .and_modify(|user| {
+                user.connections += 1;
+                user.profile = Arc::clone(&profile);
+            })
+            .or_insert_with(|| ConnectedUser {
+                profile,
+                connections: 1,
+            });
+
+        let mut room = self
+            .rooms
+            .entry(room_id)
+            .or_insert_with(|| Room::new(self.shards.len()));
+        let loads = self.shards.iter();
+        let shard = room
+            .presence
+            .shard_for_next(loads.map(|shard| shard.connections.load(Ordering::Relaxed)));
+        self.shards[shard]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
+        let timestamp = Utc::now();
+        if room.presence.join(user_id, shard) {
+            room.announce(&ServerFrame::UserJoined { user_id, timestamp });
+        }
+        let greeting = vec![welcome, room.users_online(timestamp)];
+        let attachment = Attachment {
+            place: Place {
+                id,
+                user_id,
+                room_id,
+                joined_at: room.flow.length(),
+            },
+            connection,
+            greeting,
+        };
+        // Before the room's next round, which may be for this connection too.
+        self.send(shard, Command::Attach(Box::new(attachment)));
+        self.advance(room_id, &mut room);
+        Ok(ConnectionRef {
+            id,
+            shard,
+            room: room_id,
+        })
+    }
+
+    /// Counts a connection out and announces the user's leaving if it was the last.
+    pub(crate) fn leave(&self, connection: ConnectionRef, user_id: UserId) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.shards[connection.shard]
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
+        self.with_room(connection.room, |room| {
+            // In a room that ends with the service nobody leaves: all go at once.
+            if room.presence.leave(user_id, connection.shard) && self.is_accepting() {
+                let timestamp = Utc::now();
+                room.announce(&ServerFrame::UserLeft { user_id, timestamp });
+            }
+        });
+        if let Entry::Occupied(mut user) = self.users.entry(user_id) {
+            user.get_mut().connections -= 1;
+            if user.get().connections == 0 {
+                user.remove();
+            }
+        }
+    }
+
+    /// All shards have written a round of the room.
+    pub(crate) fn end_round(&self, room: RoomId) {
+        self.with_room(room, |room| room.flow.end_round());
+    }
+
+    pub(crate) fn hold_expired(&self, room: RoomId, hold: HoldId) {
+        self.with_room(room, |room| room.flow.hold_expired(hold));
+    }
+
+    /// Sends the list of users to a connection that has missed changes of it.
+    pub(crate) fn tell_presence(&self, to: ConnectionRef) {
+        let users = |room: &mut Room| room.flow.push(only(to, room.users_online(Utc::now())));
+        self.with_room(to.room, users);
+    }
+
+    /// See `Hub::reply`.
+    pub(crate) fn reply(&self, to: ConnectionRef, frame: EncodedFrame) {
+        self.with_room(to.room, |room| room.flow.push(only(to, frame)));
+    }
+
+    /// Writes what waits in any room, without waiting for anything.
+    pub(crate) fn write_everything(&self) {
+        for mut room in self.rooms.iter_mut() {
+            let id = *room.key();
+            if room.flow.is_waiting() {
+                self.write_waiting(id, &mut room);
+            }
+        }
+    }
+
+    /// Changes a room and does what follows; false if there is nobody in it.
+    pub(crate) fn with_room(&self, id: RoomId, change: impl FnOnce(&mut Room)) -> bool {
+        let Entry::Occupied(mut entry) = self.rooms.entry(id) else {
+            return false;
+        };
+        let room = entry.get_mut();
+        change(room);
+        self.advance(id, room);
+        if room.is_done() {
+            entry.remove();
+        }
+        true
+    }
+
+    /// Writes the next round if it is time; the caller holds the room's entry.
+    fn advance(&self, id: RoomId, room: &mut Room) {
+        match room.flow.decide() {
+            Decision::Wait => {}
+            Decision::Write => self.write_waiting(id, room),
+            Decision::Hold(hold) => {
+                let shard = room.presence.shards().next().unwrap_or(0);
+                self.send(shard, Command::Hold { room: id, hold });
+            }
+        }
+    }
+
+    fn write_waiting(&self, id: RoomId, room: &mut Room) {
+        let Some((round, shards)) = room.begin_round(id) else {
+            return;
+        };
+        let round = Arc::new(round);
+        for shard in shards {
+            self.send(shard, Command::Write(Arc::clone(&round)));
+        }
+    }
+
+    pub(crate) fn send(&self, shard: usize, command: Command) {
+        // A shard that has ended has no connections that could miss anything.
+        let _ = self.shards[shard].queue.send(command);
+    }
+}
+
+fn only(to: ConnectionRef, frame: EncodedFrame) -> Delivery {
+    Delivery {
+        frame,
+        audience: Audience::Only(to),
+        importance: Importance::Required,
+        _permit: None,
+    }
+}

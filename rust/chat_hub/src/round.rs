@@ -1,0 +1,176 @@
+//! What is written to the readers of a room with one system call each.
+//!
+//! A round is made once and shared by all shards that have readers of the room.
+//! Nearly every reader gets the same bytes, which stand one after the other in
+//! one buffer: a write of one buffer costs the kernel less than one of many.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use chat_protocol::EncodedFrame;
+use chat_protocol::ids::{RoomId, UserId};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::connection::{Connection, ConnectionId, ConnectionRef};
+
+/// What a frame is to a reader that is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Importance {
+    /// Must arrive, or the connection ends.
+    Required,
+    /// May be left out if the whole list of users follows later.
+    Presence,
+    /// May be left out.
+    Lossy,
+}
+
+/// Who in the room gets a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Audience {
+    Everybody,
+    EverybodyBut(UserId),
+    Only(ConnectionRef),
+    /// A newer frame says the same; this one only keeps its place.
+    Nobody,
+}
+
+/// One frame on its way to the readers of a room.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) frame: EncodedFrame,
+    pub(crate) audience: Audience,
+    pub(crate) importance: Importance,
+    /// Given back when the last shard has dealt with the round.
+    pub(crate) _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Delivery {
+    fn is_for(&self, connection: &Connection) -> bool {
+        match self.audience {
+            Audience::Everybody => true,
+            Audience::EverybodyBut(user) => connection.user_id() != user,
+            Audience::Only(target) => connection.id() == target.id,
+            Audience::Nobody => false,
+        }
+    }
+
+    fn is_for_most(&self) -> bool {
+        matches!(
+            self.audience,
+            Audience::Everybody | Audience::EverybodyBut(_)
+        )
+    }
+}
+
+/// Deliveries to one room, in order.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) room: RoomId,
+    /// Position of the first delivery in the room's stream of deliveries.
+    first: u64,
+    deliveries: Vec<Delivery>,
+    /// What a reader without exception gets.
+    wire: OnceLock<Bytes>,
+    excepted: Vec<UserId>,
+    targets: Vec<ConnectionRef>,
+    shards_left: AtomicUsize,
+}
+
+impl Round {
+    pub(crate) fn new(room: RoomId, first: u64, deliveries: Vec<Delivery>) -> Self {
+        let mut excepted = Vec::new();
+        let mut targets: Vec<ConnectionRef> = Vec::new();
+        for delivery in &deliveries {
+            match delivery.audience {
+                Audience::EverybodyBut(user) => excepted.push(user),
+                Audience::Only(target) => targets.push(target),
+                Audience::Everybody | Audience::Nobody => {}
+            }
+        }
+        excepted.sort_unstable();
+        targets.sort_unstable_by_key(|target| target.id);
+        targets.dedup_by_key(|target| target.id);
+        Self {
+            room,
+            first,
+            deliveries,
+            wire: OnceLock::new(),
+            excepted,
+            targets,
+            shards_left: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether anything in it is for more than single connections.
+    pub(crate) fn is_for_most(&self) -> bool {
+        self.deliveries.iter().any(Delivery::is_for_most)
+    }
+
+    /// The connections that get something of their own, each once.
+    pub(crate) fn targets(&self) -> &[ConnectionRef] {
+        &self.targets
+    }
+
+    /// Says how many shards will report with `shard_done`; before it is sent to them.
+    pub(crate) fn expect_shards(&self, shards: usize) {
+        self.shards_left.store(shards, Ordering::Relaxed);
+    }
+
+    /// Notes that a shard has written its part; true for the last.
+    pub(crate) fn shard_done(&self) -> bool {
+        self.shards_left.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// What this connection gets.
+    pub(crate) fn portion(&self, connection: &Connection) -> Portion<'_> {
+        let missed = connection.joined_at().saturating_sub(self.first);
+        let is_exception = missed > 0
+            || self.excepted.binary_search(&connection.user_id()).is_ok()
+            || self.has_target(connection.id());
+        if !is_exception {
+            return Portion::Common(self);
+        }
+        let skip = usize::try_from(missed).unwrap_or(usize::MAX);
+        let own = self.deliveries.iter().skip(skip);
+        Portion::Own(own.filter(|delivery| delivery.is_for(connection)).collect())
+    }
+
+    fn has_target(&self, id: ConnectionId) -> bool {
+        let found = self.targets.binary_search_by_key(&id, |target| target.id);
+        found.is_ok()
+    }
+
+    /// The bytes of the common portion.
+    pub(crate) fn wire(&self) -> &Bytes {
+        self.wire.get_or_init(|| {
+            let mut frames = self.common().map(|delivery| delivery.frame.wire_bytes());
+            match (frames.next(), frames.next()) {
+                (None, _) => Bytes::new(),
+                (Some(only), None) => only.clone(),
+                _ => {
+                    let frames = || self.common().map(|delivery| delivery.frame.wire_bytes());
+                    let mut buffer = BytesMut::with_capacity(frames().map(Bytes::len).sum());
+                    frames().for_each(|frame| buffer.extend_from_slice(frame));
+                    buffer.freeze()
+                }
+            }
+        })
+    }
+
+    /// The deliveries of the common portion.
+    pub(crate) fn common(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries
+            .iter()
+            .filter(|delivery| delivery.is_for_most())
+    }
+}
+
+/// The part of a round that is for one connection.
+#[derive(Debug)]
+pub(crate) enum Portion<'a> {
+    /// What nearly everybody gets: `wire`.
+    Common(&'a Round),
+    /// Less, or more.
+    Own(Vec<&'a Delivery>),
+}

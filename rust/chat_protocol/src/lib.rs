@@ -4,7 +4,6 @@
 //! the IzpoChat client contract (frames: its sections 6.2 to 6.4).
 
 mod client_frame;
-mod frame_encoding;
 pub mod ids;
 mod server_frame;
 mod timestamp;
@@ -12,6 +11,8 @@ mod timestamp;
 pub use client_frame::{
     ClientFrame, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft, parse_integer_text,
 };
-pub use frame_encoding::{CLOSE_FRAME_MAX_BYTES, EncodedFrame, PING_FRAME, encode_close};
 pub use server_frame::{FileSummary, OnlineUser, Sender, ServerFrame};
 pub use timestamp::{format_frame_time, format_rest_time};
+
+// Who handles frames needs no second dependency to pass them on.
+pub use chat_websocket::{EncodedFrame, PING_FRAME, encode_close};

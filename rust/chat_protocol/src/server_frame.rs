@@ -1,10 +1,10 @@
 //! What the server sends (contract section 6.2): one JSON object, `type` first,
 //! the other keys in the order of the fields.
 
+use chat_websocket::EncodedFrame;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::frame_encoding::EncodedFrame;
 use crate::ids::{FileId, MessageId, RoomId, UserId};
 use crate::timestamp::format_frame_time;
 

@@ -9,10 +9,11 @@ use bytes::Bytes;
 pub const PING_FRAME: &[u8] = &[0x89, 0x00];
 
 /// Header, code and the longest reason a control frame can carry.
-pub const CLOSE_FRAME_MAX_BYTES: usize = 2 + 125;
+const CLOSE_FRAME_MAX_BYTES: usize = 2 + 125;
 
 const FINAL_TEXT: u8 = 0x81;
 const FINAL_CLOSE: u8 = 0x88;
+const FINAL_PONG: u8 = 0x8A;
 /// The longest header of a server frame: two bytes and a 64-bit length.
 const MAX_HEADER_BYTES: usize = 10;
 
@@ -25,7 +26,7 @@ pub struct EncodedFrame {
 
 impl EncodedFrame {
     /// Encodes the text that `write_payload` appends (it must be UTF-8).
-    pub(crate) fn text(write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+    pub fn text(write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
         // The header's length depends on the payload's, so the payload is written
         // behind room for the longest header and the header is put right before it.
         let mut buffer = Vec::with_capacity(256);
@@ -62,6 +63,14 @@ impl EncodedFrame {
     pub fn text_payload(&self) -> &str {
         std::str::from_utf8(&self.bytes[self.payload_start..]).unwrap_or_default()
     }
+}
+
+/// Appends the answer to a ping (RFC 6455, section 5.5.3), whose payload the
+/// decoder has bounded at 125 bytes.
+pub fn append_pong(frames: &mut Vec<u8>, payload: &[u8]) {
+    let length = u8::try_from(payload.len()).unwrap_or(0) & 0x7F;
+    frames.extend_from_slice(&[FINAL_PONG, length]);
+    frames.extend_from_slice(&payload[..usize::from(length)]);
 }
 
 /// A close frame (RFC 6455, section 5.5.1); the reason is cut at 123 bytes.

@@ -1,5 +1,18 @@
-//! The server's side of the WebSocket protocol (RFC 6455): no I/O, no clock, no runtime.
+//! The server's side of the WebSocket protocol (RFC 6455): frames in and out.
+//!
+//! Bytes in, events out, and the other way round: no I/O, no clock, no runtime.
+//! A [`Decoder`] keeps nothing of what it was fed but an unfinished header or
+//! message, so an idle connection costs its few bytes of state and no buffer.
 
+mod close;
+mod decoder;
 mod encode;
+mod error;
+mod header;
+mod mask;
+mod message;
 
+pub use close::CloseFrame;
+pub use decoder::{Decoder, Event};
 pub use encode::{EncodedFrame, PING_FRAME, append_pong, encode_close};
+pub use error::{DecodeError, Violation};

@@ -1,0 +1,163 @@
+//! A data message that has not come to its end yet.
+
+use crate::decoder::Event;
+use crate::error::DecodeError;
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    Text(PartialText),
+    Binary(Vec<u8>),
+}
+
+impl Message {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.text.len() + text.cut().len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Appends a piece; `to_come` bytes of its frame are still missing.
+    pub(crate) fn push(&mut self, piece: &[u8], to_come: usize) -> Result<(), DecodeError> {
+        match self {
+            Self::Text(text) => text.push(piece, to_come),
+            Self::Binary(bytes) => {
+                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), to_come));
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<Event, DecodeError> {
+        match self {
+            Self::Text(text) if text.cut().is_empty() => Ok(Event::Text(text.text)),
+            Self::Text(_) => Err(DecodeError::InvalidUtf8),
+            Self::Binary(bytes) => Ok(Event::Binary(bytes)),
+        }
+    }
+}
+
+/// Text that is checked as it comes, also within a frame: what cannot become
+/// UTF-8 any more is refused at once, and nothing is checked twice.
+#[derive(Debug, Default)]
+pub(crate) struct PartialText {
+    text: String,
+    /// The start of a character whose other bytes are still to come.
+    cut: [u8; 4],
+    cut_bytes: u8,
+}
+
+impl PartialText {
+    fn cut(&self) -> &[u8] {
+        &self.cut[..usize::from(self.cut_bytes)]
+    }
+
+    fn push(&mut self, piece: &[u8], to_come: usize) -> Result<(), DecodeError> {
+        self.text.reserve_exact(growth(
+            self.text.len(),
+            self.text.capacity(),
+            self.cut().len() + piece.len(),
+            to_come,
+        ));
+        let mut piece = piece;
+        while self.cut_bytes > 0 {
+            let Some((next, rest)) = piece.split_first() else {
+                return Ok(());
+            };
+            piece = rest;
+            self.cut[usize::from(self.cut_bytes)] = *next;
+            self.cut_bytes += 1;
+            let cut = self.cut;
+            if let (character, []) = split_cut(&cut[..usize::from(self.cut_bytes)])? {
+                self.text.push_str(character);
+                self.cut_bytes = 0;
+            }
+        }
+        let (valid, cut) = split_cut(piece)?;
+        self.text.push_str(valid);
+        self.cut[..cut.len()].copy_from_slice(cut);
+        self.cut_bytes = u8::try_from(cut.len()).unwrap_or(0);
+        Ok(())
+    }
+}
+
+/// Splits off a character that is not complete yet: at most three bytes.
+fn split_cut(bytes: &[u8]) -> Result<(&str, &[u8]), DecodeError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((text, &[])),
+        Err(error) if error.error_len().is_none() => {
+            let (valid, cut) = bytes.split_at(error.valid_up_to());
+            let valid = std::str::from_utf8(valid).map_err(|_| DecodeError::InvalidUtf8)?;
+            Ok((valid, cut))
+        }
+        Err(_) => Err(DecodeError::InvalidUtf8),
+    }
+}
+
+/// How much to reserve for a piece: at least doubling, but not beyond the end of
+/// the frame, and never for bytes that were only announced.
+fn growth(len: usize, capacity: usize, piece: usize, to_come: usize) -> usize {
+    if len + piece <= capacity {
+        return piece;
+    }
+    (2 * capacity)
+        .saturating_sub(len)
+        .clamp(piece, piece + to_come)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_what_came_and_not_what_was_announced() {
+        let mut message = Message::Binary(Vec::new());
+        let mut capacities = Vec::new();
+        for to_come in [900, 800, 700, 600, 500, 400, 300, 200, 100, 0] {
+            message.push(&[0; 100], to_come).expect("any bytes");
+            if let Message::Binary(bytes) = &message {
+                capacities.push(bytes.capacity());
+            }
+        }
+        assert_eq!(
+            capacities,
+            [100, 200, 400, 400, 800, 800, 800, 800, 1000, 1000]
+        );
+    }
+
+    #[test]
+    fn characters_may_be_cut_anywhere() {
+        for piece_bytes in 1..8 {
+            let mut text = PartialText::default();
+            for piece in "añ☃😀\u{10FFFF}".as_bytes().chunks(piece_bytes) {
+                text.push(piece, 0).expect("UTF-8");
+            }
+            assert_eq!(text.text, "añ☃😀\u{10FFFF}");
+            assert!(text.cut().is_empty());
+        }
+    }
+
+    #[test]
+    fn text_is_refused_with_the_first_byte_that_cannot_be_right() {
+        for bytes in [
+            &b"a\xff"[..],
+            b"\xc3a",
+            b"\xed\xa0",
+            b"\xf4\x90",
+            b"\xe2\x98\xffrest",
+            b"\xf0\x80",
+        ] {
+            let mut text = PartialText::default();
+            let refused_at = bytes
+                .iter()
+                .position(|byte| text.push(&[*byte], 9).is_err());
+            let expected = if bytes.ends_with(b"rest") {
+                2
+            } else {
+                bytes.len() - 1
+            };
+            assert_eq!(refused_at, Some(expected), "{bytes:?}");
+        }
+    }
+}

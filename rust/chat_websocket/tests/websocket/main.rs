@@ -1,0 +1,5 @@
+//! The codec against a client of the tests.
+
+mod client;
+mod decoding;
+mod properties;

@@ -1,66 +1,70 @@
-//! Drives the WebSocket codec over a connection's socket.
+//! Reads a connection's socket and hands on what the client says.
 //!
-//! tungstenite decodes and checks (masking, fragments, UTF-8, limits) and makes
-//! the answers to pings and closes. Its writes go into the connection's outbox,
-//! which stays the only writer of the socket.
+//! Bytes are read into a buffer that all connections of the thread share and are
+//! decoded before anything waits, so that an idle connection has no buffer. The
+//! answers to pings and to the close frame go into the connection's outbox, which
+//! stays the only writer of the socket.
 
-use std::cell::Cell;
-use std::io::{self, Read, Write};
+use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 
 use chat_hub::{Connection, DisconnectReason};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+use chat_websocket::{DecodeError, Decoder, Event, append_close_answer, append_pong};
 
 use crate::session::Session;
 
-/// Bytes read at once, and kept per connection.
-const READ_BUFFER_BYTES: usize = 2048;
+/// Bytes read at once; also bounds what a connection hands on before it reads again.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Reads after which other connections of the thread get a turn, even if more is there.
-const READS_PER_TURN: u32 = 16;
+const READS_PER_TURN: u32 = 4;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER_BYTES].into());
+}
 
 /// Serves a socket until it has ended.
 pub(crate) async fn run(
     connection: Rc<Connection>,
     session: Session,
-    leftover: Vec<u8>,
-    max_frame_bytes: usize,
+    mut leftover: Vec<u8>,
+    max_message_bytes: usize,
 ) {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(max_frame_bytes))
-        .max_frame_size(Some(max_frame_bytes));
-    let io = CodecIo {
-        connection: Rc::clone(&connection),
-        reads_left: Cell::new(READS_PER_TURN),
-    };
-    let mut socket = WebSocket::from_partially_read(io, leftover, Role::Server, Some(config));
-    let reason = receive(&connection, &session, &mut socket).await;
-    drop(socket);
+    let mut decoder = Decoder::new(max_message_bytes);
+    let received = Received::decode(&mut decoder, &mut leftover);
+    drop(leftover);
+    let reason = receive(&connection, &session, &mut decoder, Ok(received)).await;
     connection.disconnect(reason);
-    connection.finish().await;
+    // In memory of its own, so that the long life before does not pay for it.
+    Box::pin(connection.finish()).await;
 }
 
-/// Handles frames until the connection ends, and says why it did.
+/// Handles what comes until the connection ends, and says why it did.
 async fn receive(
     connection: &Rc<Connection>,
     session: &Session,
-    socket: &mut WebSocket<CodecIo>,
+    decoder: &mut Decoder,
+    mut received: io::Result<Received>,
 ) -> DisconnectReason {
+    let mut reads_left = READS_PER_TURN;
     while connection.is_open() {
-        match socket.read() {
-            Ok(Message::Text(text)) => session.on_text(text.as_str()).await,
-            Ok(Message::Binary(_)) => session.on_binary().await,
-            Ok(Message::Pong(_)) => connection.pong_received(),
-            // The codec has the answer ready and writes it with the next read.
-            Ok(Message::Ping(_) | Message::Close(_) | Message::Frame(_)) => {}
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                if socket.get_ref().start_turn() {
-                    tokio::task::yield_now().await;
-                    continue;
+        match received {
+            Ok(received) => {
+                if received.has_work() {
+                    // In memory of its own, like the end.
+                    let handled = Box::pin(handle(connection, session, received)).await;
+                    if let Err(reason) = handled {
+                        return reason;
+                    }
                 }
+                reads_left -= 1;
+                if reads_left == 0 {
+                    reads_left = READS_PER_TURN;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                reads_left = READS_PER_TURN;
                 tokio::select! {
                     readable = connection.readable() => if readable.is_err() {
                         return DisconnectReason::ConnectionLost;
@@ -68,57 +72,115 @@ async fn receive(
                     () = connection.closing() => {}
                 }
             }
-            Err(error) => return end_reason(&error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return DisconnectReason::ConnectionLost,
         }
+        received = read(connection, decoder);
     }
     // Already ended by the shard: this reason is not the first, so it does not count.
     DisconnectReason::ConnectionLost
 }
 
-fn end_reason(error: &Error) -> DisconnectReason {
-    match error {
-        Error::ConnectionClosed => DisconnectReason::ClientClosed,
-        Error::Capacity(_) => DisconnectReason::MessageTooBig,
-        Error::Utf8(_) => DisconnectReason::InvalidPayload,
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            DisconnectReason::ConnectionLost
+/// Reads once and decodes what there is.
+fn read(connection: &Connection, decoder: &mut Decoder) -> io::Result<Received> {
+    READ_BUFFER.with_borrow_mut(|buffer| match connection.try_read(buffer)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        bytes => Ok(Received::decode(decoder, &mut buffer[..bytes])),
+    })
+}
+
+/// What one read has completed.
+struct Received {
+    events: Vec<Event>,
+    error: Option<DecodeError>,
+}
+
+impl Received {
+    fn decode(decoder: &mut Decoder, input: &mut [u8]) -> Self {
+        let mut events = Vec::new();
+        let error = decoder.decode(input, &mut events).err();
+        Self { events, error }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.events.is_empty() || self.error.is_some()
+    }
+}
+
+/// Handles events in order. Pings are answered before anything waits, together.
+///
+/// # Errors
+/// Why the connection must end.
+async fn handle(
+    connection: &Rc<Connection>,
+    session: &Session,
+    received: Received,
+) -> Result<(), DisconnectReason> {
+    let mut answers = Vec::new();
+    for event in &received.events {
+        match event {
+            Event::Ping(payload) => append_pong(&mut answers, payload),
+            Event::Pong(_) => connection.pong_received(),
+            Event::Text(_) | Event::Binary(_) | Event::Close(_) => {}
         }
-        Error::Protocol(_) => DisconnectReason::ProtocolError,
-        _ => DisconnectReason::ConnectionLost,
+    }
+    for event in received.events {
+        match event {
+            Event::Text(text) => {
+                send(connection, &mut answers);
+                session.on_text(&text).await;
+            }
+            Event::Binary(_) => {
+                send(connection, &mut answers);
+                session.on_binary().await;
+            }
+            Event::Close(close) => {
+                append_close_answer(&mut answers, close.as_ref());
+                send(connection, &mut answers);
+                return Err(DisconnectReason::ClientClosed);
+            }
+            Event::Ping(_) | Event::Pong(_) => {}
+        }
+        if !connection.is_open() {
+            return Ok(());
+        }
+    }
+    send(connection, &mut answers);
+    received
+        .error
+        .map_or(Ok(()), |error| Err(end_reason(error)))
+}
+
+fn send(connection: &Rc<Connection>, answers: &mut Vec<u8>) {
+    if !answers.is_empty() {
+        connection.send_control(answers);
+        answers.clear();
     }
 }
 
-/// The codec's view of a connection.
-struct CodecIo {
-    connection: Rc<Connection>,
-    /// Counts down; a flood of tiny frames must not keep the thread from others.
-    reads_left: Cell<u32>,
-}
-
-impl CodecIo {
-    /// Starts a new turn; true if the last one ended because its reads were used up.
-    fn start_turn(&self) -> bool {
-        self.reads_left.replace(READS_PER_TURN) == 0
+fn end_reason(error: DecodeError) -> DisconnectReason {
+    match error {
+        DecodeError::Protocol(violation) => {
+            tracing::debug!(%violation, "a client broke the WebSocket protocol");
+            DisconnectReason::ProtocolError
+        }
+        DecodeError::InvalidUtf8 => DisconnectReason::InvalidPayload,
+        DecodeError::MessageTooBig => DisconnectReason::MessageTooBig,
     }
 }
 
-impl Read for CodecIo {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(reads_left) = self.reads_left.get().checked_sub(1) else {
-            return Err(io::ErrorKind::WouldBlock.into());
-        };
-        self.reads_left.set(reads_left);
-        self.connection.try_read(buffer)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Write for CodecIo {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.connection.send_control(bytes);
-        Ok(bytes.len())
+    fn future_bytes<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Each idle socket has one of these.
+    #[test]
+    fn the_future_of_a_session_is_small() {
+        let bytes = future_bytes(run);
+        assert!(bytes <= 768, "{bytes}");
     }
 }

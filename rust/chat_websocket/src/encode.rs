@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::close::CloseFrame;
+
 /// An empty ping (RFC 6455, section 5.5.2).
 pub const PING_FRAME: &[u8] = &[0x89, 0x00];
 
@@ -73,6 +75,14 @@ pub fn append_pong(frames: &mut Vec<u8>, payload: &[u8]) {
     frames.extend_from_slice(&payload[..usize::from(length)]);
 }
 
+/// Appends the answer to a close frame, which says the same (RFC 6455, section 5.5.1).
+pub fn append_close_answer(frames: &mut Vec<u8>, close: Option<&CloseFrame>) {
+    match close {
+        Some(close) => frames.extend_from_slice(&encode_close(close.code, &close.reason)),
+        None => frames.extend_from_slice(&[FINAL_CLOSE, 0]),
+    }
+}
+
 /// A close frame (RFC 6455, section 5.5.1); the reason is cut at 123 bytes.
 pub fn encode_close(code: u16, reason: &str) -> Bytes {
     let mut end = reason.len().min(CLOSE_FRAME_MAX_BYTES - 4);
@@ -106,6 +116,25 @@ mod tests {
             assert_eq!(frame.text_payload(), "x".repeat(length));
             assert_eq!(frame.wire_bytes().len(), header.len() + length);
         }
+    }
+
+    #[test]
+    fn answers_repeat_what_they_answer() {
+        let mut frames = Vec::new();
+        append_pong(&mut frames, b"ab");
+        append_pong(&mut frames, b"");
+        append_close_answer(&mut frames, None);
+        let close = CloseFrame {
+            code: 1001,
+            reason: "x".into(),
+        };
+        append_close_answer(&mut frames, Some(&close));
+        assert_eq!(
+            frames,
+            [
+                0x8a, 2, b'a', b'b', 0x8a, 0, 0x88, 0, 0x88, 3, 0x03, 0xe9, b'x'
+            ]
+        );
     }
 
     #[test]

@@ -14,5 +14,5 @@ mod message;
 
 pub use close::CloseFrame;
 pub use decoder::{Decoder, Event};
-pub use encode::{EncodedFrame, PING_FRAME, append_pong, encode_close};
+pub use encode::{EncodedFrame, PING_FRAME, append_close_answer, append_pong, encode_close};
 pub use error::{DecodeError, Violation};

@@ -7,4 +7,5 @@ mod instance_lock;
 mod pool;
 
 pub(crate) use self::instance_lock::acquire_instance_lock;
+pub use self::pool::allow_blocking_queries;
 pub(crate) use self::pool::{SqliteAccess, SqlitePool};

@@ -2,13 +2,15 @@
 //!
 //! One connection writes, so that writers queue here, fairly, instead of
 //! meeting SQLite's busy error; the others only read, which WAL allows at any
-//! time. All work happens in closures on the blocking pool: no connection is
-//! held across an await, and dropping the future does not interrupt a closure.
+//! time. All work happens in closures, on the blocking pool or on a thread that
+//! may block itself: no connection is held across an await, and dropping the
+//! future does not interrupt a closure.
 //!
 //! "Stored" means on the disk: `synchronous = FULL` flushes the WAL at each
 //! commit, so a message whose sender was told "stored" survives a power cut.
 //! The flush is paid once per group commit, not once per message.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -31,6 +33,16 @@ const SETUP: &str = "pragma busy_timeout = 5000;
     pragma synchronous = full;
     pragma foreign_keys = on;";
 const SETUP_READER: &str = "pragma query_only = on;";
+
+thread_local! {
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Declares that the current thread may block, from now on: queries on SQLite
+/// that are polled on it run on it, without a hop to another thread.
+pub fn allow_blocking_queries() {
+    MAY_BLOCK.set(true);
+}
 
 /// Which connection a closure needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +99,7 @@ impl SqlitePool {
         Ok(pool)
     }
 
-    /// Runs `work` on a connection, on a blocking thread, when one is free.
+    /// Runs `work` on a connection when one is free, on a thread that may block.
     ///
     /// # Errors
     /// [`DatabaseError::Internal`] if `work` panics; the connection is thrown
@@ -181,6 +193,9 @@ impl Lane {
 async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, DatabaseError> + Send + 'static,
 ) -> Result<R, DatabaseError> {
+    if MAY_BLOCK.get() {
+        return work();
+    }
     // The task cannot panic (`run` catches); it is only cancelled when the
     // runtime ends.
     tokio::task::spawn_blocking(work)

@@ -5,6 +5,10 @@
 //! the next group builds up. There is no timer: an idle writer stores a single
 //! message at once, a busy one pays for one commit per group.
 //!
+//! The task has a thread of its own, on which SQLite is asked directly and the
+//! session with PostgreSQL is driven: on its way a message changes threads twice,
+//! from its sender's to this one and from here to its readers'.
+//!
 //! Invariants: `on_stored` is called exactly once for every message that was
 //! accepted, with success only after the commit; ids and times both ascend in
 //! the order of acceptance, so history is in the order of the ids; a message
@@ -16,15 +20,18 @@ mod sqlite;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use chat_protocol::ids::MessageId;
 use chrono::{DateTime, Utc};
+use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 
 use self::clock::Clock;
 use crate::database::{Database, Pools};
 use crate::error::{DatabaseError, ErrorKind};
 use crate::models::{NewMessage, Stored};
+use crate::sqlite::allow_blocking_queries;
 
 /// How many messages may wait; more make `submit` wait.
 const QUEUE_LENGTH: usize = 4096;
@@ -60,11 +67,11 @@ struct Row {
 type Outcomes = Vec<Result<MessageId, DatabaseError>>;
 
 impl MessageWriter {
-    /// Starts the task, on the current tokio runtime.
+    /// Starts the task on its thread.
     ///
     /// # Errors
     /// [`DatabaseError::Unavailable`] if the time of the newest message cannot
-    /// be asked for.
+    /// be asked for, [`DatabaseError::Internal`] if the system refuses the thread.
     pub async fn start(database: Database) -> Result<Self, DatabaseError> {
         let clock = Clock::starting_after(database.newest_message_time().await?);
         let (queue, receiver) = mpsc::channel(QUEUE_LENGTH);
@@ -77,7 +84,20 @@ impl MessageWriter {
             stopped,
             _alive: alive,
         };
-        tokio::spawn(task.run());
+        let mut runtime = runtime::Builder::new_current_thread();
+        match task.database.pools() {
+            Pools::Postgres { .. } => runtime.enable_all(),
+            // Without sockets to watch, a thread is woken at half the cost.
+            Pools::Sqlite { .. } => runtime.enable_time(),
+        };
+        let runtime = runtime.build().map_err(DatabaseError::internal)?;
+        thread::Builder::new()
+            .name("chat-writer".to_owned())
+            .spawn(move || {
+                allow_blocking_queries();
+                runtime.block_on(task.run());
+            })
+            .map_err(DatabaseError::internal)?;
         Ok(Self {
             queue,
             stop,

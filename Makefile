@@ -14,13 +14,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOG := data/izpochat.log
+# What the benchmark compares with and pip does not install.
+BENCH_TOOLS := target/bench
 MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 
 # What the extension is built from, migrations included.
 NATIVE_SOURCES := pyproject.toml Cargo.toml Cargo.lock \
 	$(shell find rust python -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' \))
 
-.PHONY: help dev run test test-rust test-python lint fmt bench wheel clean
+.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +58,11 @@ fmt: $(VENV)/.tools ## Format all sources
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: dev $(VENV)/.bench ## Measure the service against the usual way to build it
-	$(BIN)/python tests/bench/run.py
+bench: dev $(VENV)/.bench ## Measure the service against the fastest ones known (SCENARIOS="fan_out latency")
+	$(BIN)/python tests/bench/run.py $(SCENARIOS)
+
+bench-churn: dev $(VENV)/.bench ## Measure the memory after a million connections
+	$(BIN)/python tests/bench/run.py churn_million
 
 wheel: $(VENV)/.pip ## Build the wheel into dist/
 	$(MATURIN) build --release --out dist
@@ -83,4 +88,10 @@ $(VENV)/.tools: $(VENV)/.pip pyproject.toml
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml
 	$(PIP) install --group bench
+	@mkdir -p $(BENCH_TOOLS)
+	-npm install --silent --no-audit --no-fund --prefix $(BENCH_TOOLS) bun@1.4.5
+	@# socketify needs a libuv, which Debian and Ubuntu have as a package that need not be installed for this.
+	@# The benchmark says so if it is missing.
+	-ldconfig -p | grep -q libuv.so.1 || ! command -v apt-get > /dev/null || \
+		(cd $(BENCH_TOOLS) && apt-get download -q libuv1 && dpkg -x libuv1_*.deb libuv)
 	@touch $@

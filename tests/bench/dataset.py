@@ -1,6 +1,6 @@
 """Users, rooms and messages for the servers, and the tokens of the users.
 
-Rows go in by SQL and tokens are signed here: registering thousands of users would take minutes of bcrypt, which no
+Rows go in by SQL and tokens are signed here: registering thousands of users would take hours of bcrypt, which no
 scenario is about. The service has made the tables before.
 """
 
@@ -10,46 +10,35 @@ import hmac
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from harness.database import Database
+
 SECRET_KEY = "only-for-the-benchmark-0123456789abcdef"
-TOKEN_SECONDS = 3600
+TOKEN_SECONDS = 7200
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "the",
-    "lazy",
-    "dog",
-    "while",
-    "nobody",
-    "in",
-    "this",
-    "room",
-    "is",
-    "looking",
-    "at",
-    "it",
-]
+TEXT = "the quick brown fox jumps over the lazy dog while nobody in this room is looking at it"
 
 
 @dataclass(frozen=True)
 class Dataset:
     """The database of one server."""
 
-    path: Path
+    database: Database
+
+    @classmethod
+    def in_file(cls, path: Path) -> "Dataset":
+        """An SQLite file, which need not exist yet."""
+        return cls(Database(f"sqlite:///{path}"))
 
     @property
     def environment(self) -> dict[str, str]:
         """The settings that make a server use it."""
-        return {"DATABASE_URL": f"sqlite:///{self.path}", "SECRET_KEY": SECRET_KEY}
+        return {"DATABASE_URL": self.database.url, "SECRET_KEY": SECRET_KEY}
 
     def add_users(self, count: int) -> None:
         """Users 1 to ``count``."""
@@ -64,45 +53,56 @@ class Dataset:
             )
             for user_id in range(1, count + 1)
         ]
-        self._insert(
+        self.database.many(
             "insert into users (id, username, email, hashed_password, full_name, is_active, created_at, updated_at)"
             " values (?, ?, ?, '!', ?, true, ?, ?)",
             rows,
         )
 
-    def add_room(self, room_id: int, members: range) -> None:
-        """A public room; its first member owns it."""
-        name = f"Room {room_id}"
-        self._insert(
+    def add_rooms(self, rooms: range, members: range) -> None:
+        """Public rooms, all with the same members; the first one owns them."""
+        self.database.many(
             "insert into rooms (id, name, description, is_private, owner_id, created_at)"
             " values (?, ?, 'A room like others', false, ?, ?)",
-            [(room_id, name, members.start, _time(room_id))],
+            [(room, f"Room {room}", members.start, _time(room)) for room in rooms],
         )
-        self._insert("insert into user_rooms (user_id, room_id) values (?, ?)", [(user, room_id) for user in members])
+        self.database.many(
+            "insert into user_rooms (user_id, room_id) values (?, ?)",
+            [(user, room) for room in rooms for user in members],
+        )
 
     def add_messages(self, room_id: int, members: range, count: int) -> None:
         """Messages of the members in turn."""
         rows = [
-            (" ".join(WORDS[: 4 + index % 13]), members[index % len(members)], room_id, _time(1000 + index))
+            (TEXT[: 20 + index * 11 % 70], members[index % len(members)], room_id, _time(1000 + index))
             for index in range(count)
         ]
-        self._insert("insert into messages (content, sender_id, room_id, created_at) values (?, ?, ?, ?)", rows)
+        self.database.many("insert into messages (content, sender_id, room_id, created_at) values (?, ?, ?, ?)", rows)
 
     def copy_to(self, path: Path) -> "Dataset":
-        """The same data in another file."""
+        """The same data in another file; for SQLite only."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(path)) as target:
+        with closing(sqlite3.connect(self.database.path)) as source, closing(sqlite3.connect(path)) as target:
             source.backup(target)
-        return Dataset(path)
-
-    def _insert(self, statement: str, rows: list[tuple[object, ...]]) -> None:
-        with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
-            connection.executemany(statement, rows)
+        return Dataset.in_file(path)
 
 
 def user_name(user_id: int) -> str:
     """The name of a user, of the same length for all."""
     return f"user{user_id:05}"
+
+
+def sockets(users: int, rooms: range, per_room: int) -> Sequence[tuple[str, int]]:
+    """Path and number of the room for sockets of the users in turn.
+
+    Rooms are numbered from 0 for the load client, and in paths by their ids.
+    """
+    tokens = [sign_token(user) for user in range(1, users + 1)]
+    return [
+        (f"/api/ws/{room}?token={tokens[(index * per_room + place) % users]}", index)
+        for index, room in enumerate(rooms)
+        for place in range(per_room)
+    ]
 
 
 def sign_token(user_id: int) -> str:
@@ -122,5 +122,5 @@ def _encode(value: bytes) -> str:
 
 
 def _time(seconds: int) -> str:
-    """As the service stores it in SQLite."""
+    """As the service stores it in SQLite; PostgreSQL reads it too."""
     return (START + timedelta(seconds=seconds)).isoformat(" ", "microseconds")

@@ -7,49 +7,150 @@ order or refused, and then so does the benchmark.
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+from server import Server
 
 PROJECT = Path(__file__).resolve().parents[2]
-LONGEST_RUN_SECONDS = 120
+# Of a text, so that the frames of all servers are as long as each other.
+CONTENT_BYTES = 48
+WARM_UP_SECONDS = 0.3
+
+Result = dict[str, Any]
 
 
-def client_binary() -> Path:
-    """Build the client if need be, and say where it is."""
+def build_client() -> None:
+    """Build the client if need be."""
     subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "chat_bench"], cwd=PROJECT, check=True)
-    return PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "chat_bench"
 
 
-def run_client(binary: Path, plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Let the client do something and give its results."""
-    done = subprocess.run(
-        [binary],
-        input=json.dumps(plan) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_RUN_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{plan['scenario']}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+class Client:
+    """One running client; a context manager that ends it.
 
+    Args:
+        plan: its first line.
+    """
 
-@contextmanager
-def idle_client(binary: Path, urls: list[str]) -> Iterator[None]:
-    """Sockets that stay open while the block runs; it starts when they have gone quiet."""
-    with subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdin is not None
-        assert client.stdout is not None
-        client.stdin.write(json.dumps({"scenario": "idle", "urls": urls}) + "\n")
-        client.stdin.flush()
-        settled = client.stdout.readline()
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._scenario = plan["scenario"]
+        self._process = subprocess.Popen(
+            [PROJECT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "chat_bench"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._write(plan)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        # Closes the pipes: the end of its input is what ends it.
+        self._process.__exit__(kind, error, trace)
+
+    def command(self, command: dict[str, Any]) -> Result:
+        """Have it do something and give the result."""
+        self._write(command)
+        return self.result()
+
+    def result(self) -> Result:
+        """Its next line."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            assert self._process.stderr is not None
+            raise RuntimeError(f"{self._scenario}: {self._process.stderr.read().strip()}")
+        result: Result = json.loads(line)
+        return result
+
+    def end(self) -> Result:
+        """End its input and give its last result."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self.result()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
         try:
-            if settled:
-                yield
-        finally:
-            client.stdin.close()
-    if not settled or client.returncode != 0:
-        raise RuntimeError("idle sockets were refused or lost")
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            # It has given up; its next result says why.
+            return
+
+
+class SocketClient(Client):
+    """A client with sockets that stay open; it is made when all are.
+
+    Args:
+        server: where it connects to.
+        sockets: path with query, and room, of each.
+        handshakes: how many at a time.
+    """
+
+    def __init__(self, server: Server, sockets: Iterable[tuple[str, int]], handshakes: int = 64) -> None:
+        places = [{"path": path, "room": room} for path, room in sockets]
+        super().__init__({"scenario": "sockets", "server": server.plan, "sockets": places, "handshakes": handshakes})
+        try:
+            self.connected = self.result()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+
+    def load(self, seconds: float, *loads: dict[str, Any]) -> Result:
+        """Messages for some time, by one or more groups of senders."""
+        return self.command(
+            {
+                "command": "load",
+                "content_bytes": CONTENT_BYTES,
+                "warm_up_seconds": WARM_UP_SECONDS,
+                "seconds": seconds,
+                "loads": loads,
+            }
+        )
+
+    def idle(self, seconds: float) -> Result:
+        """Answers to pings, and nothing else."""
+        return self.command({"command": "idle", "seconds": seconds})
+
+    def reconnect(self) -> Result:
+        """Drop all sockets and connect them again."""
+        return self.command({"command": "reconnect"})
+
+
+def closed_loop(in_flight: int, senders: int, *, rooms: int = 1) -> dict[str, Any]:
+    """Senders that wait for messages of theirs to come back, so that ``in_flight`` are under way."""
+    pace = {"closed": {"in_flight": in_flight}}
+    return {"first_room": 0, "rooms": rooms, "senders_per_room": senders, "pace": pace}
+
+
+def open_loop(per_second: float, senders: int, *, room: int = 0, burst: int = 1) -> dict[str, Any]:
+    """Messages to one room at fixed times, whatever comes back."""
+    pace = {"open": {"per_second": per_second, "burst": burst}}
+    return {"first_room": room, "rooms": 1, "senders_per_room": senders, "pace": pace}
+
+
+def measure_requests(server: Server, request: dict[str, Any], seconds: float) -> Result:
+    """One request over and over on kept connections."""
+    plan = {
+        "scenario": "requests",
+        "server": server.plan,
+        "method": "GET",
+        "body": "",
+        "status": 200,
+        "same_answers": True,
+        "connections": 4,
+        "warm_up_seconds": WARM_UP_SECONDS,
+        "seconds": seconds,
+        **request,
+    }
+    with Client(plan) as client:
+        return client.result()

@@ -1,7 +1,7 @@
-"""A server under measurement: uvicorn in a process of its own, with its own folder, port and environment.
+"""A server under measurement: a process of its own, with its own folder, port and environment.
 
-Both sides of a comparison run the same uvicorn with the same options: uvloop, httptools and websockets, which it picks
-by itself when they are installed, and no access log, whose lines are no part of the work that is compared.
+Everything under uvicorn runs with the same options: uvloop, httptools and websockets, which it picks by itself when
+they are installed, and no access log, whose lines are no part of the work that is compared.
 """
 
 import os
@@ -10,14 +10,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-import psutil
+from typing import Any, Self
 
 BENCH_FOLDER = Path(__file__).resolve().parent
-OURS = "chat_app.main:app"
 START_SECONDS = 30
 STOP_SECONDS = 15
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
@@ -28,17 +26,19 @@ class Server:
     """One running server; a context manager that stops it.
 
     Args:
-        application: what uvicorn imports.
+        command: what starts it; it says "running on http://127.0.0.1:port" when it listens.
         folder: its working folder, made if it is missing.
         environment: its settings.
+        welcomes: whether it sends a first frame to each socket.
     """
 
-    def __init__(self, application: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], folder: Path, environment: dict[str, str], *, welcomes: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log_path = folder / "server.log"
+        self._welcomes = welcomes
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
-        command = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(BENCH_FOLDER)]
-        command += ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 command, cwd=folder, env={**kept, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -58,13 +58,9 @@ class Server:
         self.stop()
 
     @property
-    def pid(self) -> int:
-        """The main process."""
-        return self._process.pid
-
-    def socket_url(self, room_id: int, token: str) -> str:
-        """Where a client opens a socket."""
-        return f"ws://{self.address}/api/ws/{room_id}?token={token}"
+    def plan(self) -> dict[str, Any]:
+        """What the load client must know about it."""
+        return {"pid": self._process.pid, "address": self.address, "welcomes": self._welcomes}
 
     def get(self, path: str, token: str) -> bytes:
         """The body of one GET with a token."""
@@ -72,12 +68,6 @@ class Server:
         with urllib.request.urlopen(request, timeout=30) as answer:
             body: bytes = answer.read()
             return body
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the process and its descendants."""
-        main = psutil.Process(self.pid)
-        family = [main, *main.children(recursive=True)]
-        return sum(process.memory_info().rss for process in family)
 
     def stop(self) -> None:
         """End it, politely first."""
@@ -101,6 +91,13 @@ class Server:
         raise RuntimeError(f"the server did not start:\n{self._log_path.read_text(errors='replace')}")
 
 
+def uvicorn_server(application: str, folder: Path, environment: dict[str, str], *, welcomes: bool = False) -> Server:
+    """An ASGI application under uvicorn."""
+    command = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(BENCH_FOLDER)]
+    command += ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
+    return Server(command, folder, environment, welcomes=welcomes)
+
+
 def our_server(folder: Path, environment: dict[str, str]) -> Server:
-    """The service, on an SQLite file of its own."""
-    return Server(OURS, folder, environment)
+    """The service."""
+    return uvicorn_server("chat_app.main:app", folder, environment, welcomes=True)

@@ -9,8 +9,6 @@ pub(crate) enum BenchError {
     Io(#[from] std::io::Error),
     #[error("the plan or a result is not the JSON expected: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("WebSocket: {0}")]
-    WebSocket(#[from] Box<tokio_tungstenite::tungstenite::Error>),
     #[error("HTTP: {0}")]
     Http(#[from] httparse::Error),
     #[error("the plan cannot be carried out: {0}")]
@@ -19,20 +17,21 @@ pub(crate) enum BenchError {
     Process { pid: u32, reason: String },
     #[error("unexpected answer: {0}")]
     Answer(String),
-    #[error("{delivered} of {expected} deliveries arrived within {within:?}")]
+    #[error("{arrived} of {expected} {what} within {within:?}")]
     Lost {
-        delivered: u64,
+        what: &'static str,
+        arrived: u64,
         expected: u64,
         within: Duration,
     },
+    #[error("socket {socket} ended: {reason}")]
+    Ended { socket: usize, reason: String },
     #[error("{0}")]
     Delivery(String),
-    #[error("a task of the client failed: {0}")]
-    Task(#[from] tokio::task::JoinError),
 }
 
-impl From<tokio_tungstenite::tungstenite::Error> for BenchError {
-    fn from(error: tokio_tungstenite::tungstenite::Error) -> Self {
-        Self::WebSocket(Box::new(error))
+impl From<rustix::io::Errno> for BenchError {
+    fn from(errno: rustix::io::Errno) -> Self {
+        Self::Io(errno.into())
     }
 }

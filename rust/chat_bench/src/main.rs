@@ -1,28 +1,36 @@
 //! The load client of the benchmarks: it plays many chat clients and counts.
 //!
 //! Not a part of the service. It reads one JSON line from standard input that
-//! says what to do (see `config`), writes one JSON line per result to standard
+//! says what to do (see `plan`), writes one JSON line per result to standard
 //! output, and ends with status 1 if anything was lost, doubled, out of order
-//! or refused. One thread, so that the server keeps a core to itself on small
-//! machines. `tests/bench` starts the servers and makes the tables.
+//! or refused. All sockets are served by one thread, without a task or a buffer
+//! per socket, so that the server keeps a core to itself on small machines and
+//! the client is not what is measured. `tests/bench` starts the servers and
+//! makes the tables.
 
-mod config;
+mod churn;
+mod disturb;
 mod error;
-mod fan_out;
-mod histogram;
-mod idle;
+mod frame;
+mod handshake;
 mod ledger;
+mod load;
 mod marker;
+mod network;
+mod plan;
 mod requests;
 mod server_process;
-mod sockets;
+mod session;
+mod socket;
+mod timer;
 
+use std::io::{BufRead, BufReader};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::config::Scenario;
 use crate::error::BenchError;
+use crate::plan::Scenario;
 
 fn main() -> ExitCode {
     match run() {
@@ -35,19 +43,15 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BenchError> {
+    let mut input = BufReader::new(std::io::stdin());
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    let scenario: Scenario = serde_json::from_str(&line)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, async {
-        match scenario {
-            Scenario::FanOut(plan) => fan_out::run(&plan).await,
-            Scenario::Idle(plan) => idle::run(&plan).await,
-            Scenario::Requests(plan) => requests::run(&plan).await,
-        }
-    })
+    input.read_line(&mut line)?;
+    match serde_json::from_str(&line)? {
+        Scenario::Sockets(plan) => session::run(&plan, input),
+        Scenario::Churn(plan) => churn::run(&plan),
+        Scenario::Disturb(plan) => disturb::run(&plan, input),
+        Scenario::Requests(plan) => requests::run(&plan),
+    }
 }
 
 /// One line of the answer; line by line, because the driver acts on each.

@@ -1,22 +1,20 @@
-//! One GET over and over on a few kept connections, each with one request under way.
+//! One request over and over on a few kept connections, each with one under way.
 //!
-//! Every answer must be 200 and, byte for byte, the first one.
+//! A thread per connection: there are few, and blocking costs the least.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::Instant;
 
-use crate::config::RequestPlan;
 use crate::error::BenchError;
-use crate::histogram::Histogram;
+use crate::plan::RequestPlan;
 use crate::server_process::ServerProcess;
 
 const MAX_HEADERS: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize)]
 struct RequestReport {
@@ -28,91 +26,121 @@ struct RequestReport {
     p99_ms: f64,
 }
 
-pub(crate) async fn run(plan: &RequestPlan) -> Result<(), BenchError> {
-    let request = format!(
-        "GET {} HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\r\n",
-        plan.path, plan.address, plan.authorization
-    );
+pub(crate) fn run(plan: &RequestPlan) -> Result<(), BenchError> {
     let mut connections = Vec::with_capacity(plan.connections);
     for _ in 0..plan.connections {
-        connections.push(Connection::open(&plan.address).await?);
+        connections.push(Connection::open(&plan.server.address)?);
     }
-    let body = connections
+    let request = request(plan);
+    let first = connections
         .first_mut()
         .ok_or(BenchError::Plan("requests need a connection"))?
-        .get(&request)
-        .await?
+        .send(&request, plan.status)?
         .to_vec();
-    let load = Rc::new(Load { request, body });
-    let (connections, _) = load.run(connections, plan.warm_up).await?;
+    let load = Load {
+        request,
+        status: plan.status,
+        same: plan.same_answers.then_some(&first),
+    };
+    load.run(&mut connections, plan.warm_up_seconds)?;
 
-    let process = ServerProcess::new(plan.server_pid);
+    let process = ServerProcess::new(plan.server.pid);
     let cpu_before = process.cpu_time()?;
     let started = Instant::now();
-    let (_, latencies) = load.run(connections, plan.phase_length).await?;
+    let latencies = load.run(&mut connections, plan.seconds)?;
     let seconds = started.elapsed().as_secs_f64();
     let cpu = process.cpu_time()?.saturating_sub(cpu_before);
+    let millis = |share| latencies.value_at_quantile(share) as f64 / 1000.0;
     crate::report(&RequestReport {
-        requests: latencies.total(),
+        requests: latencies.len(),
         seconds,
         server_cpu_seconds: cpu.as_secs_f64(),
-        body_bytes: load.body.len(),
-        p50_ms: latencies.percentile_ms(0.5),
-        p99_ms: latencies.percentile_ms(0.99),
+        body_bytes: first.len(),
+        p50_ms: millis(0.5),
+        p99_ms: millis(0.99),
     })
 }
 
-#[derive(Debug)]
-struct Load {
-    request: String,
-    body: Vec<u8>,
+fn request(plan: &RequestPlan) -> String {
+    let RequestPlan {
+        method,
+        path,
+        authorization,
+        body,
+        ..
+    } = plan;
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {authorization}\r\n",
+        plan.server.address
+    );
+    if !body.is_empty() {
+        let length = body.len();
+        request += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+    }
+    request + "\r\n" + body
 }
 
-impl Load {
+#[derive(Debug)]
+struct Load<'a> {
+    request: String,
+    status: u16,
+    /// The answer that all must equal, if they must.
+    same: Option<&'a Vec<u8>>,
+}
+
+impl Load<'_> {
     /// Keeps all connections busy for the time given.
-    async fn run(
-        self: &Rc<Self>,
-        connections: Vec<Connection>,
+    fn run(
+        &self,
+        connections: &mut [Connection],
         length: Duration,
-    ) -> Result<(Vec<Connection>, Histogram), BenchError> {
-        let latencies = Rc::new(RefCell::new(Histogram::default()));
+    ) -> Result<Histogram<u64>, BenchError> {
         let deadline = Instant::now() + length;
-        let tasks: Vec<_> = connections
-            .into_iter()
-            .map(|connection| {
-                let repeat = Rc::clone(self).repeat(connection, deadline, Rc::clone(&latencies));
-                tokio::task::spawn_local(repeat)
-            })
-            .collect();
-        let mut connections = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            connections.push(task.await??);
-        }
-        let latencies = latencies.take();
-        Ok((connections, latencies))
+        let mut all = new_histogram()?;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = connections
+                .iter_mut()
+                .map(|connection| scope.spawn(move || self.repeat(connection, deadline)))
+                .collect();
+            for thread in threads {
+                let latencies = thread
+                    .join()
+                    .map_err(|_| BenchError::Plan("a thread of the client panicked"))??;
+                all.add(latencies)
+                    .map_err(|_| BenchError::Plan("the histograms differ"))?;
+            }
+            Ok(all)
+        })
     }
 
-    async fn repeat(
-        self: Rc<Self>,
-        mut connection: Connection,
+    fn repeat(
+        &self,
+        connection: &mut Connection,
         deadline: Instant,
-        latencies: Rc<RefCell<Histogram>>,
-    ) -> Result<Connection, BenchError> {
+    ) -> Result<Histogram<u64>, BenchError> {
+        let mut latencies = new_histogram()?;
         while Instant::now() < deadline {
             let sent = Instant::now();
-            if connection.get(&self.request).await? != self.body {
+            let body = connection.send(&self.request, self.status)?;
+            if self.same.is_some_and(|same| same != body) {
                 return Err(BenchError::Answer("a body unlike the first one".to_owned()));
             }
-            latencies.borrow_mut().record(sent.elapsed());
+            latencies.saturating_record(sent.elapsed().as_micros() as u64);
         }
-        Ok(connection)
+        Ok(latencies)
     }
+}
+
+fn new_histogram() -> Result<Histogram<u64>, BenchError> {
+    let most = PATIENCE.as_micros() as u64;
+    Histogram::new_with_bounds(1, most, 3)
+        .map_err(|_| BenchError::Plan("the histogram cannot be made"))
 }
 
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    /// The whole answer to the last request.
+    /// The last answer, and space for the next one.
     buffer: Vec<u8>,
 }
 
@@ -124,44 +152,48 @@ struct Head {
 }
 
 impl Connection {
-    async fn open(address: &str) -> Result<Self, BenchError> {
-        let stream = TcpStream::connect(address).await?;
+    fn open(address: &str) -> Result<Self, BenchError> {
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
             stream,
-            buffer: Vec::new(),
+            buffer: vec![0; 512 * 1024],
         })
     }
 
     /// Sends a request and returns the body of its answer.
-    async fn get(&mut self, request: &str) -> Result<&[u8], BenchError> {
-        self.stream.write_all(request.as_bytes()).await?;
-        self.buffer.clear();
+    fn send(&mut self, request: &str, status: u16) -> Result<&[u8], BenchError> {
+        self.stream.write_all(request.as_bytes())?;
+        let mut read = 0;
         let mut head = None;
         loop {
             if head.is_none() {
-                head = parse_head(&self.buffer)?;
+                head = parse_head(&self.buffer[..read], status)?;
             }
             if let Some(Head { bytes, body_bytes }) = head
-                && self.buffer.len() >= bytes + body_bytes
+                && read >= bytes + body_bytes
             {
                 return Ok(&self.buffer[bytes..bytes + body_bytes]);
             }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err(BenchError::Answer("the connection was closed".to_owned()));
+            let bytes = self.stream.read(&mut self.buffer[read..])?;
+            if bytes == 0 {
+                let reason = "the connection was closed, or the answer is too long";
+                return Err(BenchError::Answer(reason.to_owned()));
             }
+            read += bytes;
         }
     }
 }
 
 /// None as long as the head is not complete.
-fn parse_head(bytes: &[u8]) -> Result<Option<Head>, BenchError> {
+fn parse_head(bytes: &[u8], status: u16) -> Result<Option<Head>, BenchError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head_bytes) = response.parse(bytes)? else {
         return Ok(None);
     };
-    if response.code != Some(200) {
+    if response.code != Some(status) {
         let text = String::from_utf8_lossy(bytes).into_owned();
         return Err(BenchError::Answer(text));
     }
@@ -183,15 +215,18 @@ mod tests {
 
     #[test]
     fn a_head_is_read_once_it_is_complete() {
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]";
-        assert!(parse_head(&answer[..20]).expect("no error").is_none());
-        let head = parse_head(answer).expect("no error").expect("complete");
+        let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n[]";
+        assert!(parse_head(&answer[..20], 201).expect("no error").is_none());
+        let head = parse_head(answer, 201)
+            .expect("no error")
+            .expect("complete");
         assert_eq!((head.bytes, head.body_bytes), (answer.len() - 2, 2));
     }
 
     #[test]
     fn other_statuses_and_unknown_lengths_are_errors() {
-        assert!(parse_head(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").is_err());
-        assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        let other = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+        assert!(parse_head(other, 200).is_err());
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n", 200).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! CPU time of the server, from `/proc`: all its threads and descendants.
+//! CPU time and memory of the server, from `/proc`: all its threads and descendants.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,21 +23,47 @@ impl ServerProcess {
     /// User plus system time used so far, ended threads and reaped children included.
     pub(crate) fn cpu_time(self) -> Result<Duration, BenchError> {
         let processes = list_processes()?;
-        let mut family = vec![self.pid];
-        let mut ticks = 0;
-        while let Some(pid) = family.pop() {
-            let Some(process) = processes.get(&pid) else {
-                return Err(BenchError::Process {
-                    pid,
-                    reason: "it has ended".to_owned(),
-                });
-            };
-            ticks += process.ticks;
-            let children = processes.iter().filter(|(_, child)| child.parent == pid);
-            family.extend(children.map(|(pid, _)| *pid));
-        }
-        Ok(TICK * ticks)
+        let family = self.family(&processes)?;
+        Ok(TICK * family.iter().map(|pid| processes[pid].ticks).sum())
     }
+
+    /// What is in physical memory now, files mapped by the program included.
+    pub(crate) fn resident_bytes(self) -> Result<u64, BenchError> {
+        let mut bytes = 0;
+        for pid in self.family(&list_processes()?)? {
+            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+            bytes += parse_resident_bytes(&status).ok_or_else(|| BenchError::Process {
+                pid,
+                reason: "its status has no VmRSS".to_owned(),
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// The process and its descendants.
+    fn family(self, processes: &HashMap<u32, Stat>) -> Result<Vec<u32>, BenchError> {
+        if !processes.contains_key(&self.pid) {
+            return Err(BenchError::Process {
+                pid: self.pid,
+                reason: "it has ended".to_owned(),
+            });
+        }
+        let mut family = vec![self.pid];
+        let mut next = 0;
+        while let Some(&parent) = family.get(next) {
+            let children = processes.iter().filter(|(_, child)| child.parent == parent);
+            family.extend(children.map(|(pid, _)| *pid));
+            next += 1;
+        }
+        Ok(family)
+    }
+}
+
+/// CPU time of this process, the client.
+pub(crate) fn own_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // It counts from zero, up.
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +102,15 @@ fn parse_stat(line: &str) -> Option<Stat> {
     })
 }
 
+/// proc(5): a line such as `VmRSS:     5420 kB`.
+fn parse_resident_bytes(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +127,9 @@ mod tests {
 
     #[test]
     fn this_process_is_found_and_a_dead_one_is_an_error() {
-        assert!(ServerProcess::new(std::process::id()).cpu_time().is_ok());
+        let this = ServerProcess::new(std::process::id());
+        assert!(this.cpu_time().is_ok());
+        assert!(this.resident_bytes().expect("readable") > 100_000);
         assert!(ServerProcess::new(u32::MAX).cpu_time().is_err());
     }
 }

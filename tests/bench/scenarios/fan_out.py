@@ -1,83 +1,103 @@
-"""Fan-out: 500 sockets in one room, some of which write.
+"""Fan-out: what a delivery costs, in one room of 1,000, in one of 10,000, and in 1,000 rooms of 10.
 
-The service checks who connects and stores every message before it delivers it; the reference does neither. The senders
-write their next message when an earlier one has come back to them, so that a fixed number is under way.
+The service checks who connects and stores every message before it delivers it; the references do neither. All are up
+at the same time, each with its own sockets, and are measured in turns.
 """
 
-from pathlib import Path
-from statistics import median
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 
-from dataset import Dataset, sign_token
-from load_client import run_client
-from server import Server, our_server
-from table import Row
+from dataset import sockets
+from load_client import Result, SocketClient, closed_loop
+from references import FASTAPI
+from table import Goal, Row, ratio_at_most, ratio_below
+from workshop import OURS, Workshop, cpu_micros, per_second
 
-SOCKETS = 500
-USERS = 20
-ROOM = 1
+POSTGRES = "ours on PostgreSQL"
+USERS = 50
+SENDERS = 4
 ROUNDS = 3
-# The goal is about the last: senders that do not wait, so that the service is kept busy. With one message each under
-# way the ratio is bound by one system call per delivery, whatever the service does: docs/PERFORMANCE.md.
-PHASES = ({"senders": 4, "window": 1}, {"senders": 4, "window": 4}, {"senders": 4, "window": 16})
-LEAST_RATIO = 10
-REFERENCE = "servers.reference_chat:app"
+GOALS: dict[int, Callable[[float, float], Goal]] = {
+    4: partial(ratio_at_most, limit=1.15),
+    16: partial(ratio_at_most, limit=1.3),
+    64: partial(ratio_below, limit=1),
+    256: partial(ratio_below, limit=1),
+}
 
 
-def measure(folder: Path, binary: Path) -> list[Row]:
-    """Measure both servers in turns and give the rows of the table."""
-    dataset = Dataset(folder / "ours" / "chat.db")
-    ours: list[list[dict[str, Any]]] = []
-    reference: list[list[dict[str, Any]]] = []
-    with (
-        our_server(folder / "ours", dataset.environment) as our,
-        Server(REFERENCE, folder / "reference", {}) as usual,
-    ):
-        dataset.add_users(USERS)
-        dataset.add_room(ROOM, range(1, USERS + 1))
-        for _ in range(ROUNDS):
-            ours.append(run_client(binary, _plan(our)))
-            reference.append(run_client(binary, _plan(usual)))
+def measure(workshop: Workshop) -> list[Row]:
+    """One room of 1,000 sockets: SQLite, PostgreSQL, the references and, once, the usual way."""
+    places = sockets(USERS, range(1, 2), 1000)
+    rows = _measure(workshop, "fan-out to 1,000", places, (4, 16, 64), seconds=1.5, postgres=True)
+    with FASTAPI.start(workshop.folder / FASTAPI.folder) as server, SocketClient(server, places) as client:
+        turns = workshop.take_turns({FASTAPI.name: client}, {"16 in flight": closed_loop(16, SENDERS)}, 1, 2)
+    usual = cpu_micros(turns[FASTAPI.name]["16 in flight"])
+    name = "fan-out to 1,000, 16 in flight: CPU µs per delivery"
+    ours = next(row.ours for row in rows if row.name == name)
+    return [*rows, Row(name, ours, usual, FASTAPI.name)]
+
+
+def measure_large(workshop: Workshop) -> list[Row]:
+    """One room of 10,000 sockets."""
+    places = sockets(USERS, range(1, 2), 10_000)
+    return _measure(workshop, "fan-out to 10,000", places, (4, 16, 64), seconds=2)
+
+
+def measure_rooms(workshop: Workshop) -> list[Row]:
+    """1,000 rooms of 10 sockets, one of which writes."""
+    places = sockets(1000, range(1, 1001), 10)
+    return _measure(workshop, "1,000 rooms of 10", places, (4, 16, 64, 256), seconds=1.5, rooms=1000)
+
+
+def _measure(
+    workshop: Workshop,
+    name: str,
+    places: Sequence[tuple[str, int]],
+    in_flight: Sequence[int],
+    *,
+    seconds: float,
+    rooms: int = 1,
+    postgres: bool = False,
+) -> list[Row]:
+    users = 1000 if rooms > 1 else USERS
+    with ExitStack() as stack:
+        servers = {}
+        for label in (OURS, POSTGRES) if postgres else (OURS,):
+            server, dataset = workshop.start_ours(stack, f"{name} {label}", postgres=label == POSTGRES)
+            dataset.add_users(users)
+            dataset.add_rooms(range(1, rooms + 1), range(1, 2))
+            servers[label] = server
+        servers |= workshop.start_references(stack)
+        clients = {label: stack.enter_context(SocketClient(server, places)) for label, server in servers.items()}
+        loads = {f"{n} in flight": closed_loop(n, SENDERS if rooms == 1 else 1, rooms=rooms) for n in in_flight}
+        results = workshop.take_turns(clients, loads, ROUNDS, seconds)
+    ours = {label: results.pop(label) for label in (OURS, POSTGRES) if label in results}
     return [
         row
-        for index, phase in enumerate(PHASES)
+        for label, by_load in ours.items()
+        for n in in_flight
         for row in _rows(
-            phase, [turn[index] for turn in ours], [turn[index] for turn in reference], goal=index == len(PHASES) - 1
+            f"{name}{label.removeprefix(OURS)}, {n} in flight",
+            by_load[f"{n} in flight"],
+            {reference: turns[f"{n} in flight"] for reference, turns in results.items()},
+            GOALS[n],
         )
     ]
 
 
-def _plan(server: Server) -> dict[str, Any]:
-    tokens = [sign_token(user) for user in range(1, USERS + 1)]
-    return {
-        "scenario": "fan_out",
-        "server_pid": server.pid,
-        "urls": [server.socket_url(ROOM, tokens[index % USERS]) for index in range(SOCKETS)],
-        "content_bytes": 48,
-        "warm_up_seconds": 0.3,
-        "phase_seconds": 2,
-        "phases": PHASES,
-    }
-
-
 def _rows(
-    phase: dict[str, int], ours: list[dict[str, Any]], reference: list[dict[str, Any]], *, goal: bool
+    name: str,
+    ours: list[Result],
+    references: dict[str, list[Result]],
+    goal: Callable[[float, float], Goal],
 ) -> list[Row]:
-    name = f"fan-out, {phase['senders'] * phase['window']} under way"
-
-    def middle(turns: list[dict[str, Any]], key: str, per: str | None = None) -> float:
-        return median(turn[key] / (turn[per] if per else 1) for turn in turns)
-
-    def row(text: str, key: str, per: str | None = None, **options: Any) -> Row:
-        return Row(f"{name}: {text}", middle(ours, key, per), middle(reference, key, per), **options)
-
-    per_cpu = row(
-        "deliveries per CPU second", "deliveries", "server_cpu_seconds", least_ratio=LEAST_RATIO if goal else None
+    figure = cpu_micros(ours)
+    best, reference = min(((who, cpu_micros(turns)) for who, turns in references.items()), key=lambda pair: pair[1])
+    quickest, rate = max(
+        ((who, per_second(turns, "deliveries")) for who, turns in references.items()), key=lambda pair: pair[1]
     )
     return [
-        per_cpu,
-        row("deliveries per second", "deliveries", "seconds"),
-        row("p50 ms", "p50_ms", fewer_is_better=True),
-        row("p99 ms", "p99_ms", fewer_is_better=True),
-        row("bytes per frame", "bytes", "deliveries"),
+        Row(f"{name}: CPU µs per delivery", figure, reference, best, goal(figure, reference)),
+        Row(f"{name}: deliveries per second", per_second(ours, "deliveries"), rate, quickest),
     ]

@@ -55,6 +55,10 @@ impl BridgeOutput {
         }
     }
 
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Queues a frame; false, and nothing queued, if the bound would be passed.
     pub(crate) fn push(&self, frame: &EncodedFrame, max_bytes: usize) -> bool {
         let mut pending = self.lock();

@@ -306,14 +306,7 @@ impl Connection {
         let max_bytes = self.shard.outbox_max_bytes();
         let (stream, outbox) = match &self.link {
             LocalLink::Socket { stream, outbox, .. } => (stream, outbox),
-            LocalLink::Bridge(output) => {
-                let mut frames = deliveries.map(|delivery| &delivery.frame);
-                return if frames.all(|frame| output.push(frame, max_bytes)) {
-                    Ok(())
-                } else {
-                    Err(DisconnectReason::SlowConsumer)
-                };
-            }
+            LocalLink::Bridge(output) => return push_all(output, deliveries, max_bytes),
         };
         let mut outbox = outbox.borrow_mut();
         let mut written = 0;
@@ -341,7 +334,7 @@ impl Connection {
                 written = 0;
                 continue;
             }
-            let is_behind = outbox.len_bytes() > max_bytes / 4;
+            let is_behind = is_behind(outbox.len_bytes(), max_bytes);
             match delivery.importance {
                 Importance::Lossy if is_behind => continue,
                 Importance::Presence if is_behind => {
@@ -423,6 +416,30 @@ impl Connection {
             tokio::task::spawn_local(drain(Rc::clone(self)));
         }
     }
+}
+
+/// Whether a reader with that much waiting is spared what it can do without.
+fn is_behind(waiting_bytes: usize, max_bytes: usize) -> bool {
+    waiting_bytes > max_bytes / 4
+}
+
+/// Announcements are not left out here: nobody would notice on this thread when
+/// the other server has caught up.
+fn push_all<'a>(
+    output: &BridgeOutput,
+    deliveries: impl Iterator<Item = &'a Delivery>,
+    max_bytes: usize,
+) -> Result<(), DisconnectReason> {
+    for delivery in deliveries {
+        let is_lossy = delivery.importance == Importance::Lossy;
+        if is_lossy && is_behind(output.waiting_bytes(), max_bytes) {
+            continue;
+        }
+        if !output.push(&delivery.frame, max_bytes) {
+            return Err(DisconnectReason::SlowConsumer);
+        }
+    }
+    Ok(())
 }
 
 async fn drain(connection: Rc<Connection>) {

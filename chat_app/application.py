@@ -43,7 +43,7 @@ class ChatApplication(FastAPI):
     """FastAPI with the core on ``state.core`` while it runs."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(redirect_slashes=False, strict_content_type=False, **options)
+        super().__init__(redirect_slashes=False, **options)
         self.state.core = None
         self._start_lock = threading.Lock()
 

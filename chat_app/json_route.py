@@ -74,7 +74,10 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that hands ``JsonRequest`` to its endpoint."""
+    """A route that hands ``JsonRequest`` to its endpoint, and takes JSON also where no content type says so."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **{**options, "strict_content_type": False})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of the framework behind our request class."""

@@ -14,4 +14,5 @@ app = ChatApplication(
 )
 install_error_handlers(app)
 for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
-    app.include_router(router)
+    # Not include_router: behind it every request goes through the routes of each router, and twice through its own.
+    app.router.routes.extend(router.routes)

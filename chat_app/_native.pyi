@@ -11,10 +11,10 @@ from typing import Self, final
 
 __all__ = [
     "ERROR_CODES",
+    "Caller",
     "ChatError",
     "Core",
     "HistoryChunks",
-    "Identity",
     "SocketBridge",
     "init_tracing",
     "migrate_database",
@@ -32,15 +32,6 @@ class ChatError(Exception):
 
 ERROR_CODES: tuple[str, ...]
 """Every value ``ChatError.code`` can have."""
-
-@final
-class Identity:
-    """The active user a valid token stands for."""
-
-    @property
-    def user_id(self) -> int: ...
-    @property
-    def username(self) -> str: ...
 
 @final
 class Core:
@@ -79,8 +70,8 @@ class Core:
         """
 
     # Accounts -------------------------------------------------------------------------------------------------------
-    def authenticate(self, token: str) -> Awaitable[Identity]:
-        """Codes: ``invalid_token``, ``inactive_user``, ``database_unavailable``."""
+    def identify(self, token: str) -> Caller:
+        """Check a token by itself; who stands behind it is looked up with each use case. Codes: ``invalid_token``."""
 
     def register_user(self, *, username: str, email: str, full_name: str | None, password: str) -> Awaitable[bytes]:
         """User. Codes: ``email_taken`` (checked first), ``username_taken``."""
@@ -88,87 +79,9 @@ class Core:
     def login(self, *, username: str, password: str) -> Awaitable[bytes]:
         """``{"access_token", "token_type"}``. Codes: ``invalid_credentials``, ``inactive_user``."""
 
-    def get_user(self, user_id: int) -> Awaitable[bytes]:
-        """User. Codes: ``user_not_found``."""
-
-    def get_user_by_username(self, username: str) -> Awaitable[bytes]:
-        """User. Codes: ``user_not_found``."""
-
-    def list_users(self, *, skip: int, limit: int) -> Awaitable[bytes]:
-        """Array of User by ascending id."""
-
-    def update_user(self, identity: Identity, changes: dict[str, object]) -> Awaitable[bytes]:
-        """User after the change.
-
-        Args:
-            changes: any of ``username`` str, ``email`` str, ``full_name`` str or None (None clears it),
-                ``is_active`` bool. A key that is absent is left unchanged.
-
-        Codes: ``email_taken``, ``username_taken``.
-        """
-
     # Rooms ----------------------------------------------------------------------------------------------------------
     def list_public_rooms(self, *, skip: int, limit: int) -> Awaitable[bytes]:
         """Array of Room by ascending id."""
-
-    def list_rooms_of_user(self, identity: Identity) -> Awaitable[bytes]:
-        """Array of Room by ascending id, every room the user has a membership row in."""
-
-    def create_room(
-        self, identity: Identity, *, name: str, description: str | None, is_private: bool
-    ) -> Awaitable[bytes]:
-        """Room; the caller is its owner and first member."""
-
-    def get_room(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
-        """Room. Codes: ``room_not_found``, ``room_access_denied``."""
-
-    def update_room(self, identity: Identity, room_id: int, changes: dict[str, object]) -> Awaitable[bytes]:
-        """Room after the change; ``changes`` may hold ``name`` str, ``description`` str or None, ``is_private`` bool.
-
-        Codes: ``room_not_found``, ``not_room_owner``.
-        """
-
-    def join_room(self, identity: Identity, room_id: int) -> Awaitable[bool]:
-        """True if the user became a member, False if already one. Codes: ``room_not_found``, ``room_access_denied``."""
-
-    def leave_room(self, identity: Identity, room_id: int) -> Awaitable[None]:
-        """Codes: ``room_not_found``, ``owner_cannot_leave``, ``not_a_member``."""
-
-    def add_room_member(
-        self, identity: Identity, room_id: int, *, user_id: int | None, username: str | None
-    ) -> Awaitable[bytes]:
-        """User that is now a member. Owner only; exactly one of ``user_id`` and ``username`` is given.
-
-        Codes: ``room_not_found``, ``not_room_owner``, ``user_not_found``.
-        """
-
-    def list_room_members(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
-        """Array of User by ascending id. Codes: ``room_not_found``, ``room_access_denied``."""
-
-    def list_online_users(self, identity: Identity, room_id: int) -> Awaitable[bytes]:
-        """``{"room_id", "online_users", "count"}`` in order of connection.
-
-        Codes: ``room_not_found``, ``room_access_denied``.
-        """
-
-    # Messages -------------------------------------------------------------------------------------------------------
-    def list_messages(
-        self, identity: Identity, room_id: int, *, skip: int, limit: int
-    ) -> Awaitable[bytes | HistoryChunks]:
-        """Array of Message, newest first; a large one in pieces. Codes: ``room_not_found``, ``room_access_denied``."""
-
-    def send_message(self, identity: Identity, room_id: int, *, content: str, file_id: int | None) -> Awaitable[bytes]:
-        """Message, stored and sent to the open sockets of the room.
-
-        Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
-        """
-
-    # Files (records only) -------------------------------------------------------------------------------------------
-    def get_file(self, identity: Identity, file_id: int) -> Awaitable[bytes]:
-        """FileUpload. Codes: ``file_not_found``, ``file_access_denied``."""
-
-    def list_files_of_user(self, identity: Identity, *, skip: int, limit: int) -> Awaitable[bytes]:
-        """Array of the user's own FileUpload, newest first."""
 
     # Sockets --------------------------------------------------------------------------------------------------------
     def accept_socket(
@@ -205,6 +118,94 @@ class Core:
         Raises:
             ChatError: ``handshake_refused``; answer 403 before accepting.
         """
+
+@final
+class Caller:
+    """Whoever a valid token names; made by ``Core.identify``.
+
+    Every coroutine reads the user from the database as it is then. So besides its own codes each has
+    ``invalid_token``, if there is no such user, and ``inactive_user``; both come before any other.
+    """
+
+    def authenticate(self) -> Awaitable[None]:
+        """Look the user up and do nothing else."""
+
+    # Accounts -------------------------------------------------------------------------------------------------------
+    def get_own_user(self) -> Awaitable[bytes]:
+        """User."""
+
+    def get_user(self, user_id: int) -> Awaitable[bytes]:
+        """User. Codes: ``user_not_found``."""
+
+    def get_user_by_username(self, username: str) -> Awaitable[bytes]:
+        """User. Codes: ``user_not_found``."""
+
+    def list_users(self, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of User by ascending id."""
+
+    def update_user(self, changes: dict[str, object]) -> Awaitable[bytes]:
+        """User after the change.
+
+        Args:
+            changes: any of ``username`` str, ``email`` str, ``full_name`` str or None (None clears it),
+                ``is_active`` bool. A key that is absent is left unchanged.
+
+        Codes: ``email_taken``, ``username_taken``.
+        """
+
+    # Rooms ----------------------------------------------------------------------------------------------------------
+    def list_rooms_of_user(self) -> Awaitable[bytes]:
+        """Array of Room by ascending id, every room the user has a membership row in."""
+
+    def create_room(self, *, name: str, description: str | None, is_private: bool) -> Awaitable[bytes]:
+        """Room; the caller is its owner and first member."""
+
+    def get_room(self, room_id: int) -> Awaitable[bytes]:
+        """Room. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def update_room(self, room_id: int, changes: dict[str, object]) -> Awaitable[bytes]:
+        """Room after the change; ``changes`` may hold ``name`` str, ``description`` str or None, ``is_private`` bool.
+
+        Codes: ``room_not_found``, ``not_room_owner``.
+        """
+
+    def join_room(self, room_id: int) -> Awaitable[bool]:
+        """True if the user became a member, False if already one. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def leave_room(self, room_id: int) -> Awaitable[None]:
+        """Codes: ``room_not_found``, ``owner_cannot_leave``, ``not_a_member``."""
+
+    def add_room_member(self, room_id: int, *, user_id: int | None, username: str | None) -> Awaitable[bytes]:
+        """User that is now a member. Owner only; exactly one of ``user_id`` and ``username`` is given.
+
+        Codes: ``room_not_found``, ``not_room_owner``, ``user_not_found``.
+        """
+
+    def list_room_members(self, room_id: int) -> Awaitable[bytes]:
+        """Array of User by ascending id. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def list_online_users(self, room_id: int) -> Awaitable[bytes]:
+        """``{"room_id", "online_users", "count"}`` in order of connection.
+
+        Codes: ``room_not_found``, ``room_access_denied``.
+        """
+
+    # Messages -------------------------------------------------------------------------------------------------------
+    def list_messages(self, room_id: int, *, skip: int, limit: int) -> Awaitable[bytes | HistoryChunks]:
+        """Array of Message, newest first; a large one in pieces. Codes: ``room_not_found``, ``room_access_denied``."""
+
+    def send_message(self, room_id: int, *, content: str, file_id: int | None) -> Awaitable[bytes]:
+        """Message, stored and sent to the open sockets of the room.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
+        """
+
+    # Files (records only) -------------------------------------------------------------------------------------------
+    def get_file(self, file_id: int) -> Awaitable[bytes]:
+        """FileUpload. Codes: ``file_not_found``, ``file_access_denied``."""
+
+    def list_files_of_user(self, *, skip: int, limit: int) -> Awaitable[bytes]:
+        """Array of the user's own FileUpload, newest first."""
 
 @final
 class HistoryChunks:

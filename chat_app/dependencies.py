@@ -8,7 +8,8 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
-from chat_app._native import ChatError, Core, Identity
+from chat_app import _native
+from chat_app._native import ChatError, Core
 from chat_app.errors import (
     NOT_AUTHENTICATED,
     ONLINE_BAD_TOKEN,
@@ -25,8 +26,11 @@ async def get_core(request: Request) -> Core:
     return core
 
 
-class BearerIdentity(SecurityBase):
-    """The user behind ``Authorization: Bearer``.
+class BearerCaller(SecurityBase):
+    """The caller that ``Authorization: Bearer`` names.
+
+    Here only the token is checked. Who stands behind it is looked up together with what the endpoint asks for, and
+    where the endpoint is not reached, by ``JsonRoute``.
 
     FastAPI's own class answers 401 without a token. The later web client logs its user out on a 401, so a missing
     token stays the 403 that the first releases sent.
@@ -36,12 +40,12 @@ class BearerIdentity(SecurityBase):
         self.model = HTTPBearer()
         self.scheme_name = "HTTPBearer"
 
-    async def __call__(self, request: Request) -> Identity:
+    async def __call__(self, request: Request) -> _native.Caller:
         """Check the header.
 
         Raises:
             ApiError: there is no token, or the scheme is another one.
-            ChatError: the token is not valid, or its user is inactive.
+            ChatError: the token is not valid.
         """
         core: Core = request.app.state.core
         scheme, token = _split_authorization(request)
@@ -49,10 +53,11 @@ class BearerIdentity(SecurityBase):
             raise ApiError(NOT_AUTHENTICATED)
         if scheme != "bearer":
             raise ApiError(WRONG_SCHEME)
-        return await core.authenticate(token)
+        request.state.caller = caller = core.identify(token)
+        return caller
 
 
-async def online_list_identity(request: Request) -> Identity:
+async def online_list_caller(request: Request) -> _native.Caller:
     """The caller of the online list: ``?token=``, or the header if that is absent or empty.
 
     Raises:
@@ -71,11 +76,13 @@ async def online_list_identity(request: Request) -> Identity:
     if not token:
         raise ApiError(ONLINE_TOKEN_REQUIRED)
     try:
-        return await core.authenticate(token)
+        caller = core.identify(token)
+        await caller.authenticate()
     except ChatError as error:
         if error.code in {"invalid_token", "inactive_user"}:
             raise ApiError(ONLINE_BAD_TOKEN) from error
         raise
+    return caller
 
 
 def _split_authorization(request: Request) -> tuple[str, str]:
@@ -84,8 +91,8 @@ def _split_authorization(request: Request) -> tuple[str, str]:
 
 
 RunningCore = Annotated[Core, Depends(get_core)]
-Caller = Annotated[Identity, Depends(BearerIdentity())]
-OnlineCaller = Annotated[Identity, Depends(online_list_identity)]
+Caller = Annotated[_native.Caller, Depends(BearerCaller())]
+OnlineCaller = Annotated[_native.Caller, Depends(online_list_caller)]
 
 
 def error_responses(*statuses: int, authenticated: bool = True) -> dict[int | str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -74,7 +75,11 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that hands ``JsonRequest`` to its endpoint, and takes JSON also where no content type says so."""
+    """A route that hands ``JsonRequest`` to its endpoint, and takes JSON also where no content type says so.
+
+    Endpoints look the caller up while they do their work. Parameters that are not valid keep them from it, but they
+    are only reported to a caller who exists.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **{**options, "strict_content_type": False})
@@ -84,6 +89,12 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_json(request: Request) -> Response:
-            return await handle(JsonRequest(request.scope, request.receive))
+            try:
+                return await handle(JsonRequest(request.scope, request.receive))
+            except RequestValidationError:
+                caller = getattr(request.state, "caller", None)
+                if caller is not None:
+                    await caller.authenticate()
+                raise
 
         return handle_json

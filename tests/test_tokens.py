@@ -136,6 +136,29 @@ def test_rest_routes_take_no_token_from_the_query(chat: Chat) -> None:
     assert (answer.status_code, answer.json()) == (403, {"detail": "Not authenticated"})
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/rooms/abc", None),
+        ("GET", "/api/rooms/1/messages?limit=-1", None),
+        ("POST", "/api/rooms/", {}),
+        ("POST", "/api/rooms/abc/messages", {"content": 5}),
+        ("DELETE", "/api/uploads/abc", None),
+    ],
+)
+def test_the_user_is_checked_before_parameters_and_body(chat: Chat, method: str, path: str, body: object) -> None:
+    nobody = tokens.sign_for(unique("nobody"), SECRET_KEY)
+    headers = {"Authorization": f"Bearer {nobody}"}
+    answer = chat.call(method, path, headers=headers, json=body)
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Could not validate credentials"})
+    assert answer.headers["www-authenticate"] == "Bearer"
+    ana = chat.user()
+    assert chat.call(method, path, ana, json=body).status_code == 422
+    chat.database.rows("update users set is_active = false where id = ?", ana.id)
+    answer = chat.call(method, path, ana, json=body)
+    assert (answer.status_code, answer.json()) == (400, {"detail": "Inactive user"})
+
+
 def test_an_old_token_does_not_follow_a_name_to_its_next_owner(chat: Chat) -> None:
     ana = chat.user()
     token = chat.log_in(ana.username).json()["access_token"]

@@ -22,62 +22,55 @@ async def list_public_rooms(core: RunningCore, skip: schemas.Skip = 0, limit: sc
 
 
 @router.post("", status_code=201, response_model=schemas.Room, responses=error_responses(413))
-async def create_room(core: RunningCore, caller: Caller, body: schemas.RoomCreate) -> JsonBytes:
+async def create_room(caller: Caller, body: schemas.RoomCreate) -> JsonBytes:
     """Create a room; the caller becomes its owner and first member."""
-    room = await core.create_room(
-        caller, name=body.name, description=body.description, is_private=bool(body.is_private)
-    )
+    room = await caller.create_room(name=body.name, description=body.description, is_private=bool(body.is_private))
     return JsonBytes(room, 201)
 
 
 @router.get("/{room_id}", response_model=schemas.Room, responses=error_responses(404))
-async def get_room(core: RunningCore, caller: Caller, room_id: schemas.PathId) -> JsonBytes:
+async def get_room(caller: Caller, room_id: schemas.PathId) -> JsonBytes:
     """One room; a public one may be read by everybody who is logged in."""
     with spanish_room_errors(room_id):
-        return JsonBytes(await core.get_room(caller, room_id))
+        return JsonBytes(await caller.get_room(room_id))
 
 
 @router.put("/{room_id}", response_model=schemas.Room, responses=error_responses(404, 413))
-async def update_room(
-    core: RunningCore, caller: Caller, room_id: schemas.PathId, body: schemas.RoomUpdate
-) -> JsonBytes:
+async def update_room(caller: Caller, room_id: schemas.PathId, body: schemas.RoomUpdate) -> JsonBytes:
     """Change a room; owner only."""
-    return JsonBytes(await core.update_room(caller, room_id, body.changes()))
+    return JsonBytes(await caller.update_room(room_id, body.changes()))
 
 
 @router.post("/{room_id}/join", responses=error_responses(404))
-async def join_room(core: RunningCore, caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
+async def join_room(caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
     """Become a member of a public room. Whatever body is sent is ignored."""
     with spanish_room_errors(room_id):
-        joined = await core.join_room(caller, room_id)
+        joined = await caller.join_room(room_id)
     text = "Te has unido a la sala exitosamente" if joined else "Ya estás en esta sala"
     return schemas.RoomNotice(message=text, room_id=room_id)
 
 
 @router.post("/{room_id}/leave", responses=error_responses(404))
-async def leave_room(core: RunningCore, caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
+async def leave_room(caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
     """Stop being a member of a room."""
-    await core.leave_room(caller, room_id)
+    await caller.leave_room(room_id)
     return schemas.RoomNotice(message="Successfully left room", room_id=room_id)
 
 
 @router.get("/{room_id}/members", response_model=list[schemas.User], responses=error_responses(404))
-async def list_room_members(core: RunningCore, caller: Caller, room_id: schemas.PathId) -> JsonBytes:
+async def list_room_members(caller: Caller, room_id: schemas.PathId) -> JsonBytes:
     """The members of a room by id."""
-    return JsonBytes(await core.list_room_members(caller, room_id))
+    return JsonBytes(await caller.list_room_members(room_id))
 
 
 @router.post("/{room_id}/members", response_model=schemas.User, responses=error_responses(404, 413))
-async def add_room_member(
-    core: RunningCore, caller: Caller, room_id: schemas.PathId, body: schemas.MemberAdd
-) -> JsonBytes:
+async def add_room_member(caller: Caller, room_id: schemas.PathId, body: schemas.MemberAdd) -> JsonBytes:
     """Take a user into a room, also a private one; owner only. Adding a member again changes nothing."""
-    return JsonBytes(await core.add_room_member(caller, room_id, user_id=body.user_id, username=body.username))
+    return JsonBytes(await caller.add_room_member(room_id, user_id=body.user_id, username=body.username))
 
 
 @router.get("/{room_id}/messages", response_model=list[schemas.Message], responses=error_responses(404))
 async def list_messages(
-    core: RunningCore,
     caller: Caller,
     room_id: schemas.PathId,
     skip: schemas.Skip = 0,
@@ -85,16 +78,14 @@ async def list_messages(
 ) -> Response:
     """The history of a room, newest first."""
     with spanish_room_errors(room_id):
-        return json_response(await core.list_messages(caller, room_id, skip=skip, limit=limit))
+        return json_response(await caller.list_messages(room_id, skip=skip, limit=limit))
 
 
 @router.post(
     "/{room_id}/messages", status_code=201, response_model=schemas.Message, responses=error_responses(404, 413)
 )
-async def send_message(
-    core: RunningCore, caller: Caller, room_id: schemas.PathId, body: schemas.MessageCreate
-) -> JsonBytes:
+async def send_message(caller: Caller, room_id: schemas.PathId, body: schemas.MessageCreate) -> JsonBytes:
     """Store a message and send it to the open sockets of the room."""
     with spanish_room_errors(room_id):
-        message = await core.send_message(caller, room_id, content=body.content, file_id=body.file_id)
+        message = await caller.send_message(room_id, content=body.content, file_id=body.file_id)
     return JsonBytes(message, 201)

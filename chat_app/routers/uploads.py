@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from fastapi import APIRouter
 
 from chat_app import schemas
-from chat_app.dependencies import Caller, RunningCore, error_responses
+from chat_app.dependencies import Caller, error_responses
 from chat_app.errors import NO_BUCKET, ApiError
 from chat_app.json_route import JsonBytes, JsonRoute
 
@@ -57,8 +57,9 @@ router = APIRouter(prefix="/api/uploads", tags=["uploads"], route_class=JsonRout
     responses=error_responses(404),
     openapi_extra=_multipart("file", _FILE),
 )
-async def upload_file(_caller: Caller) -> NoReturn:
+async def upload_file(caller: Caller) -> NoReturn:
     """Store a file."""
+    await caller.authenticate()
     raise ApiError(NO_BUCKET)
 
 
@@ -68,15 +69,16 @@ async def upload_file(_caller: Caller) -> NoReturn:
     responses=error_responses(404),
     openapi_extra=_multipart("files", {"type": "array", "items": _FILE, "maxItems": 10}),
 )
-async def upload_files(_caller: Caller) -> NoReturn:
+async def upload_files(caller: Caller) -> NoReturn:
     """Store up to ten files."""
+    await caller.authenticate()
     raise ApiError(NO_BUCKET)
 
 
 @router.get("", response_model=schemas.FilePage, responses=error_responses())
-async def list_files(core: RunningCore, caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 50) -> JsonBytes:
+async def list_files(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 50) -> JsonBytes:
     """One's own files, newest first."""
-    files = await core.list_files_of_user(caller, skip=skip, limit=limit)
+    files = await caller.list_files_of_user(skip=skip, limit=limit)
     total = len(json.loads(files))
     return JsonBytes(b'{"files":%b,"total":%d,"skip":%d,"limit":%d}' % (files, total, skip, limit))
 
@@ -88,12 +90,13 @@ async def list_allowed_types() -> schemas.AllowedTypes:
 
 
 @router.get("/{file_id}", response_model=schemas.FileUpload, responses=error_responses(404))
-async def get_file(core: RunningCore, caller: Caller, file_id: schemas.PathId) -> JsonBytes:
+async def get_file(caller: Caller, file_id: schemas.PathId) -> JsonBytes:
     """One file, if one uploaded it or can read a message that carries it."""
-    return JsonBytes(await core.get_file(caller, file_id))
+    return JsonBytes(await caller.get_file(file_id))
 
 
 @router.delete("/{file_id}", response_model=schemas.Notice, responses=error_responses(404))
-async def delete_file(_caller: Caller, file_id: schemas.PathId) -> NoReturn:  # noqa: ARG001 (validated, in the docs)
+async def delete_file(caller: Caller, file_id: schemas.PathId) -> NoReturn:  # noqa: ARG001 (validated, in the docs)
     """Delete a file."""
+    await caller.authenticate()
     raise ApiError(NO_BUCKET)

@@ -31,49 +31,43 @@ async def login(core: RunningCore, body: schemas.UserLogin) -> JsonBytes:
     return JsonBytes(await core.login(username=body.username, password=body.password))
 
 
-@router.get("/me", response_model=schemas.User, responses=error_responses(404))
-async def get_own_user(core: RunningCore, caller: Caller) -> JsonBytes:
+@router.get("/me", response_model=schemas.User, responses=error_responses())
+async def get_own_user(caller: Caller) -> JsonBytes:
     """The account behind the token."""
-    return JsonBytes(await core.get_user(caller.user_id))
+    return JsonBytes(await caller.get_own_user())
 
 
 @router.put("/me", response_model=schemas.User, responses=error_responses(413))
-async def update_own_user(core: RunningCore, caller: Caller, body: schemas.UserUpdate) -> JsonBytes:
+async def update_own_user(caller: Caller, body: schemas.UserUpdate) -> JsonBytes:
     """Change one's account. After a new username the old token is no longer valid."""
-    return JsonBytes(await core.update_user(caller, body.changes()))
+    return JsonBytes(await caller.update_user(body.changes()))
 
 
 @router.get("/me/rooms", response_model=list[schemas.Room], responses=error_responses())
-async def list_own_rooms(core: RunningCore, caller: Caller) -> JsonBytes:
+async def list_own_rooms(caller: Caller) -> JsonBytes:
     """The rooms one is a member of."""
-    return JsonBytes(await core.list_rooms_of_user(caller))
+    return JsonBytes(await caller.list_rooms_of_user())
 
 
 @router.get("/me/files", response_model=list[schemas.FileUpload], responses=error_responses())
-async def list_own_files(
-    core: RunningCore, caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 50
-) -> JsonBytes:
+async def list_own_files(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 50) -> JsonBytes:
     """One's own files, newest first."""
-    return JsonBytes(await core.list_files_of_user(caller, skip=skip, limit=limit))
+    return JsonBytes(await caller.list_files_of_user(skip=skip, limit=limit))
 
 
 @router.get("", response_model=list[schemas.User], responses=error_responses())
-async def list_users(
-    core: RunningCore, _caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 100
-) -> JsonBytes:
+async def list_users(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 100) -> JsonBytes:
     """All users by id."""
-    return JsonBytes(await core.list_users(skip=skip, limit=limit))
+    return JsonBytes(await caller.list_users(skip=skip, limit=limit))
 
 
 @router.get("/username/{username}", response_model=schemas.User, responses=error_responses(404))
-async def get_user_by_username(
-    core: RunningCore, _caller: Caller, username: Annotated[schemas.Text, Path()]
-) -> JsonBytes:
+async def get_user_by_username(caller: Caller, username: Annotated[schemas.Text, Path()]) -> JsonBytes:
     """One user by exact name."""
-    return JsonBytes(await core.get_user_by_username(username))
+    return JsonBytes(await caller.get_user_by_username(username))
 
 
 @router.get("/{user_id}", response_model=schemas.User, responses=error_responses(404))
-async def get_user(core: RunningCore, _caller: Caller, user_id: schemas.PathId) -> JsonBytes:
+async def get_user(caller: Caller, user_id: schemas.PathId) -> JsonBytes:
     """One user by id."""
-    return JsonBytes(await core.get_user(user_id))
+    return JsonBytes(await caller.get_user(user_id))

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from chat_app import schemas
 from chat_app._native import ChatError, Core, SocketBridge
-from chat_app.dependencies import OnlineCaller, RunningCore, error_responses
+from chat_app.dependencies import OnlineCaller, error_responses
 from chat_app.json_route import JsonBytes, JsonRoute
 
 logger = logging.getLogger("izpochat.socket")
@@ -36,9 +36,9 @@ router = APIRouter(tags=["sockets"], route_class=JsonRoute)
     },
 )
 @router.get("/ws/rooms/{room_id}/online", include_in_schema=False)
-async def list_online_users(core: RunningCore, caller: OnlineCaller, room_id: schemas.PathId) -> JsonBytes:
+async def list_online_users(caller: OnlineCaller, room_id: schemas.PathId) -> JsonBytes:
     """Who has an open socket in the room; the token may be in the query."""
-    return JsonBytes(await core.list_online_users(caller, room_id))
+    return JsonBytes(await caller.list_online_users(room_id))
 
 
 @router.websocket("/api/ws/{room_id}")

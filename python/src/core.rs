@@ -6,17 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chat_server::{
-    BridgeOutput, Chat, DatabaseUrl, Identity, MemberName, Service, ServiceConfig, ServiceError,
-    SocketOptions, StreamSource, TokenAlgorithm,
+    BridgeOutput, Chat, DatabaseUrl, Service, ServiceConfig, ServiceError, SocketOptions,
+    StreamSource, TokenAlgorithm,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use crate::answer::{History, JsonAnswer};
+use crate::answer::JsonAnswer;
 use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
-use crate::identity::PyIdentity;
+use crate::caller::Caller;
+use crate::error::to_exception;
 use crate::runtime::{awaitable, enter};
 use crate::wake_up::call_soon;
 
@@ -36,18 +36,18 @@ impl Core {
             .ok_or(ServiceError::NotRunning)
     }
 
-    /// Runs a use case; the service is looked up first, so that a stopped one answers as such.
+    /// Runs a use case; a stopped service answers as such.
     fn run<'py, F, T>(
         &self,
         py: Python<'py>,
-        use_case: impl FnOnce(Arc<Service>) -> F + Send + 'static,
+        work: impl FnOnce(Arc<Service>) -> F + Send + 'static,
     ) -> PyResult<Bound<'py, PyAny>>
     where
         F: Future<Output = Result<T, ServiceError>> + Send + 'static,
         T: for<'any> IntoPyObject<'any> + Send + 'static,
     {
-        let service = self.service();
-        awaitable(py, async move { use_case(service?).await })
+        let service = self.service().map_err(|error| to_exception(py, &error))?;
+        awaitable(py, work(service))
     }
 }
 
@@ -59,10 +59,6 @@ macro_rules! json {
             $call.await.map(JsonAnswer)
         })
     };
-}
-
-fn identity(identity: &Bound<'_, PyIdentity>) -> Identity {
-    identity.get().0.clone()
 }
 
 #[pymethods]
@@ -120,13 +116,16 @@ impl Core {
     }
 
     fn wait_lost<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.run(py, |service| async move { Ok(service.lost().await) })
+        let service = self.service();
+        awaitable(py, async move { Ok(service?.lost().await) })
     }
 
-    fn authenticate<'py>(&self, py: Python<'py>, token: String) -> PyResult<Bound<'py, PyAny>> {
-        self.run(py, |service| async move {
-            service.chat().authenticate(&token).await.map(PyIdentity)
-        })
+    fn identify(&self, py: Python<'_>, token: &str) -> PyResult<Caller> {
+        let caller = self.service().and_then(|service| {
+            let bearer = service.chat().identify(token)?;
+            Ok(Caller::new(service, bearer))
+        });
+        caller.map_err(|error| to_exception(py, &error))
     }
 
     #[pyo3(signature = (*, username, email, full_name, password))]
@@ -151,38 +150,6 @@ impl Core {
         json!(self, py, chat => chat.login(&username, password))
     }
 
-    fn get_user<'py>(&self, py: Python<'py>, user_id: RowNumber) -> PyResult<Bound<'py, PyAny>> {
-        json!(self, py, chat => chat.get_user(user_id.0))
-    }
-
-    fn get_user_by_username<'py>(
-        &self,
-        py: Python<'py>,
-        username: String,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        json!(self, py, chat => chat.get_user_by_username(&username))
-    }
-
-    #[pyo3(signature = (*, skip, limit))]
-    fn list_users<'py>(
-        &self,
-        py: Python<'py>,
-        skip: RowNumber,
-        limit: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        json!(self, py, chat => chat.list_users(arguments::page(skip, limit)))
-    }
-
-    fn update_user<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        changes: &Bound<'py, PyDict>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (identity, changes) = (self::identity(identity), arguments::user_update(changes)?);
-        json!(self, py, chat => chat.update_user(&identity, changes))
-    }
-
     #[pyo3(signature = (*, skip, limit))]
     fn list_public_rooms<'py>(
         &self,
@@ -191,169 +158,6 @@ impl Core {
         limit: RowNumber,
     ) -> PyResult<Bound<'py, PyAny>> {
         json!(self, py, chat => chat.list_public_rooms(arguments::page(skip, limit)))
-    }
-
-    fn list_rooms_of_user<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.list_rooms_of_user(&identity))
-    }
-
-    #[pyo3(signature = (identity, *, name, description, is_private))]
-    fn create_room<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        name: String,
-        description: Option<String>,
-        is_private: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.create_room(&identity, name, description, is_private))
-    }
-
-    fn get_room<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.get_room(&identity, room_id.0))
-    }
-
-    fn update_room<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-        changes: &Bound<'py, PyDict>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (identity, changes) = (self::identity(identity), arguments::room_update(changes)?);
-        json!(self, py, chat => chat.update_room(&identity, room_id.0, changes))
-    }
-
-    fn join_room<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        self.run(py, move |service| async move {
-            service.chat().join_room(&identity, room_id.0).await
-        })
-    }
-
-    fn leave_room<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        self.run(py, move |service| async move {
-            service.chat().leave_room(&identity, room_id.0).await
-        })
-    }
-
-    #[pyo3(signature = (identity, room_id, *, user_id, username))]
-    fn add_room_member<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-        user_id: Option<RowNumber>,
-        username: Option<String>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        let member = match (user_id, username) {
-            (Some(id), None) => MemberName::Id(id.0),
-            (None, Some(username)) => MemberName::Username(username),
-            _ => {
-                return Err(PyValueError::new_err(
-                    "exactly one of user_id and username is needed",
-                ));
-            }
-        };
-        json!(self, py, chat => chat.add_room_member(&identity, room_id.0, member))
-    }
-
-    fn list_room_members<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.list_room_members(&identity, room_id.0))
-    }
-
-    fn list_online_users<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.list_online_users(&identity, room_id.0))
-    }
-
-    #[pyo3(signature = (identity, room_id, *, skip, limit))]
-    fn list_messages<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-        skip: RowNumber,
-        limit: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (identity, page) = (self::identity(identity), arguments::page(skip, limit));
-        self.run(py, move |service| async move {
-            service
-                .chat()
-                .list_messages(&identity, room_id.0, page)
-                .await
-                .map(History::from)
-        })
-    }
-
-    #[pyo3(signature = (identity, room_id, *, content, file_id))]
-    fn send_message<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        room_id: RowNumber,
-        content: String,
-        file_id: Option<RowNumber>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (identity, file_id) = (self::identity(identity), file_id.map(|number| number.0));
-        json!(self, py, chat => chat.send_message(&identity, room_id.0, content, file_id))
-    }
-
-    fn get_file<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        file_id: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let identity = self::identity(identity);
-        json!(self, py, chat => chat.get_file(&identity, file_id.0))
-    }
-
-    #[pyo3(signature = (identity, *, skip, limit))]
-    fn list_files_of_user<'py>(
-        &self,
-        py: Python<'py>,
-        identity: &Bound<'py, PyIdentity>,
-        skip: RowNumber,
-        limit: RowNumber,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let (identity, page) = (self::identity(identity), arguments::page(skip, limit));
-        json!(self, py, chat => chat.list_files_of_user(&identity, page))
     }
 
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]

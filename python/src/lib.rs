@@ -7,10 +7,10 @@
 mod answer;
 mod arguments;
 mod bridge;
+mod caller;
 mod completions;
 mod core;
 mod error;
-mod identity;
 mod interpreter;
 mod logging;
 mod runtime;
@@ -24,8 +24,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::close_gate_at_exit(module)?;
     module.add("ChatError", module.py().get_type::<error::ChatError>())?;
     module.add("ERROR_CODES", error::codes(module.py())?)?;
-    module.add_class::<identity::PyIdentity>()?;
     module.add_class::<core::Core>()?;
+    module.add_class::<caller::Caller>()?;
     module.add_class::<bridge::SocketBridge>()?;
     module.add_class::<answer::HistoryChunks>()?;
     module.add_function(wrap_pyfunction!(logging::init_tracing, module)?)?;

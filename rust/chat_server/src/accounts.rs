@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chat_auth::Claims;
 use chat_database::{DatabaseError, NewUser, Page, User, UserChanges};
 use chat_hub::Profile;
 use chat_protocol::ids::UserId;
@@ -11,11 +12,21 @@ use crate::answers::{UserAnswer, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
 
-/// The active user a valid token stands for.
+/// Whom a valid token names. Whether there is such a user, and an active one, is
+/// for [`Chat::authenticate`] to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer(Claims);
+
+/// The active user a valid token stands for, as read for the use case at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    pub user_id: UserId,
-    pub username: String,
+    pub(crate) user: User,
+}
+
+impl Identity {
+    pub(crate) fn user_id(&self) -> UserId {
+        self.user.id
+    }
 }
 
 /// Fields of a user to change; what is absent stays.
@@ -28,27 +39,24 @@ struct TokenAnswer<'a> {
 }
 
 impl Chat {
+    /// Checks a token by itself, without the database.
+    ///
+    /// # Errors
+    /// `InvalidToken`.
+    pub fn identify(&self, token: &str) -> Result<Bearer, ServiceError> {
+        match self.tokens.verify(token) {
+            // PostgreSQL has no text with U+0000, so no user has such a name.
+            Ok(claims) if !claims.subject.contains('\0') => Ok(Bearer(claims)),
+            _ => Err(ServiceError::InvalidToken),
+        }
+    }
+
     /// The user behind a token, read from the database at this moment.
     ///
     /// # Errors
-    /// `InvalidToken`, also for an unknown user and for a username that has changed hands; `InactiveUser`.
-    pub async fn authenticate(&self, token: &str) -> Result<Identity, ServiceError> {
-        let user = self.authenticate_user(token).await?;
-        Ok(Identity {
-            user_id: user.id,
-            username: user.username,
-        })
-    }
-
-    pub(crate) async fn authenticate_user(&self, token: &str) -> Result<User, ServiceError> {
-        let claims = self
-            .tokens
-            .verify(token)
-            .map_err(|_| ServiceError::InvalidToken)?;
-        if claims.subject.contains('\0') {
-            // PostgreSQL has no such text, so no user has this name.
-            return Err(ServiceError::InvalidToken);
-        }
+    /// `InvalidToken` for an unknown user and for a username that has changed hands; `InactiveUser`.
+    pub async fn authenticate(&self, bearer: &Bearer) -> Result<Identity, ServiceError> {
+        let Bearer(claims) = bearer;
         let user = self
             .database
             .find_user_by_username(&claims.subject)
@@ -60,7 +68,12 @@ impl Chat {
         if !user.is_active {
             return Err(ServiceError::InactiveUser);
         }
-        Ok(user)
+        Ok(Identity { user })
+    }
+
+    /// The caller's own User.
+    pub fn get_own_user(&self, identity: &Identity) -> Vec<u8> {
+        to_json(&UserAnswer::from(&identity.user))
     }
 
     /// Creates an active user; gives User.
@@ -171,10 +184,13 @@ impl Chat {
             .find_conflict(
                 changes.email.as_deref(),
                 changes.username.as_deref(),
-                Some(identity.user_id),
+                Some(identity.user_id()),
             )
             .await?;
-        let user = self.database.update_user(identity.user_id, changes).await?;
+        let user = self
+            .database
+            .update_user(identity.user_id(), changes)
+            .await?;
         self.hub.update_profile(profile_of(&user));
         if !user.is_active {
             self.hub.revoke_user(user.id);

@@ -19,7 +19,7 @@ impl Chat {
         identity: &Identity,
         file_id: i64,
     ) -> Result<Vec<u8>, ServiceError> {
-        let details = self.visible_file(file_id, identity.user_id).await?;
+        let details = self.visible_file(file_id, identity.user_id()).await?;
         Ok(to_json(&FileAnswer::from(&details)))
     }
 
@@ -34,7 +34,7 @@ impl Chat {
     ) -> Result<Vec<u8>, ServiceError> {
         let files = self
             .database
-            .list_files_of_user(identity.user_id, page)
+            .list_files_of_user(identity.user_id(), page)
             .await?;
         Ok(to_json(
             &files.iter().map(FileAnswer::from).collect::<Vec<_>>(),

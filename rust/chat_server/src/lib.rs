@@ -18,7 +18,7 @@ mod rooms;
 mod service;
 mod session_backend;
 
-pub use accounts::{Identity, UserUpdate};
+pub use accounts::{Bearer, Identity, UserUpdate};
 pub use chat::Chat;
 pub use chat_auth::TokenAlgorithm;
 pub use chat_database::{DatabaseError, DatabaseUrl, MigrationReport, Page};

@@ -110,7 +110,7 @@ impl Chat {
         room_id: i64,
         page: Page,
     ) -> Result<HistoryAnswer, ServiceError> {
-        let details = self.accessible_details(room_id, identity.user_id).await?;
+        let details = self.accessible_details(room_id, identity.user_id()).await?;
         let messages = self.database.list_messages(details.room.id, page).await?;
         Ok(HistoryAnswer::new(
             to_json(&RoomAnswer::from(&details)),
@@ -129,15 +129,11 @@ impl Chat {
         content: String,
         file_id: Option<i64>,
     ) -> Result<Vec<u8>, ServiceError> {
-        let details = self.accessible_details(room_id, identity.user_id).await?;
-        let sender = self
-            .database
-            .find_user(identity.user_id)
-            .await?
-            .ok_or(ServiceError::InvalidToken)?;
-        let file = self.attachment(file_id, identity.user_id).await?;
+        let details = self.accessible_details(room_id, identity.user_id()).await?;
+        let sender = &identity.user;
+        let file = self.attachment(file_id, identity.user_id()).await?;
         let posting = Posting {
-            sender: Arc::new(profile_of(&sender)),
+            sender: Arc::new(profile_of(sender)),
             room_id: details.room.id,
             content,
             file: file.as_ref().map(summary_of),
@@ -159,7 +155,7 @@ impl Chat {
             sender_id: sender.id,
             file_id: file.as_ref().map(|details| details.file.id),
             created_at: Some(stored.created_at),
-            sender: UserAnswer::from(&sender),
+            sender: UserAnswer::from(sender),
         };
         let mut text = Vec::new();
         push_message(

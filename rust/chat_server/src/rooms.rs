@@ -43,7 +43,7 @@ impl Chat {
     /// Only of the database.
     pub async fn list_rooms_of_user(&self, identity: &Identity) -> Result<Vec<u8>, ServiceError> {
         Ok(rooms_to_json(
-            &self.database.list_rooms_of_user(identity.user_id).await?,
+            &self.database.list_rooms_of_user(identity.user_id()).await?,
         ))
     }
 
@@ -62,7 +62,7 @@ impl Chat {
             name,
             description,
             is_private,
-            owner_id: identity.user_id,
+            owner_id: identity.user_id(),
         };
         Ok(to_json(&RoomAnswer::from(
             &self.database.create_room(room).await?,
@@ -78,7 +78,7 @@ impl Chat {
         identity: &Identity,
         room_id: i64,
     ) -> Result<Vec<u8>, ServiceError> {
-        let details = self.accessible_details(room_id, identity.user_id).await?;
+        let details = self.accessible_details(room_id, identity.user_id()).await?;
         Ok(to_json(&RoomAnswer::from(&details)))
     }
 
@@ -108,13 +108,13 @@ impl Chat {
     /// # Errors
     /// `RoomNotFound`; `RoomAccessDenied` for a private room.
     pub async fn join_room(&self, identity: &Identity, room_id: i64) -> Result<bool, ServiceError> {
-        let access = self.accessible_room(room_id, identity.user_id).await?;
+        let access = self.accessible_room(room_id, identity.user_id()).await?;
         if access.is_member {
             return Ok(false);
         }
         Ok(self
             .database
-            .add_member(access.room.id, identity.user_id)
+            .add_member(access.room.id, identity.user_id())
             .await?
             == Joined::Added)
     }
@@ -124,25 +124,25 @@ impl Chat {
     /// # Errors
     /// `RoomNotFound`, `OwnerCannotLeave`, `NotAMember`.
     pub async fn leave_room(&self, identity: &Identity, room_id: i64) -> Result<(), ServiceError> {
-        let access = self.room_access(room_id, identity.user_id).await?;
-        if access.room.owner_id == Some(identity.user_id) {
+        let access = self.room_access(room_id, identity.user_id()).await?;
+        if access.room.owner_id == Some(identity.user_id()) {
             return Err(ServiceError::OwnerCannotLeave);
         }
         if !self
             .database
-            .remove_member(access.room.id, identity.user_id)
+            .remove_member(access.room.id, identity.user_id())
             .await?
         {
             return Err(ServiceError::NotAMember);
         }
         // Decided on the room as it is now: it may have turned private meanwhile.
         let still_allowed = self
-            .room_access(room_id, identity.user_id)
+            .room_access(room_id, identity.user_id())
             .await?
-            .allows(identity.user_id);
+            .allows(identity.user_id());
         if !still_allowed {
             self.hub
-                .revoke_user_in_room(identity.user_id, access.room.id);
+                .revoke_user_in_room(identity.user_id(), access.room.id);
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Chat {
         identity: &Identity,
         room_id: i64,
     ) -> Result<Vec<u8>, ServiceError> {
-        let access = self.accessible_room(room_id, identity.user_id).await?;
+        let access = self.accessible_room(room_id, identity.user_id()).await?;
         let members = self.database.list_members(access.room.id).await?;
         Ok(to_json(
             &members.iter().map(UserAnswer::from).collect::<Vec<_>>(),
@@ -197,7 +197,7 @@ impl Chat {
         identity: &Identity,
         room_id: i64,
     ) -> Result<Vec<u8>, ServiceError> {
-        let access = self.accessible_room(room_id, identity.user_id).await?;
+        let access = self.accessible_room(room_id, identity.user_id()).await?;
         let profiles = self.hub.online_users(access.room.id);
         let online_users: Vec<_> = profiles
             .iter()
@@ -261,8 +261,8 @@ impl Chat {
         identity: &Identity,
         room_id: i64,
     ) -> Result<RoomAccess, ServiceError> {
-        let access = self.room_access(room_id, identity.user_id).await?;
-        if access.room.owner_id == Some(identity.user_id) {
+        let access = self.room_access(room_id, identity.user_id()).await?;
+        if access.room.owner_id == Some(identity.user_id()) {
             Ok(access)
         } else {
             Err(ServiceError::NotRoomOwner)

@@ -41,10 +41,12 @@ impl ChatBackend for Chat {
 
 impl Chat {
     async fn admit_bearer(&self, room_id: RoomId, token: &str) -> Result<Admission, ServiceError> {
-        let user = self.authenticate_user(token).await?;
-        let access = self.accessible_room(room_id.0.into(), user.id).await?;
+        let identity = self.authenticate(&self.identify(token)?).await?;
+        let access = self
+            .accessible_room(room_id.0.into(), identity.user_id())
+            .await?;
         Ok(Admission {
-            profile: Arc::new(profile_of(&user)),
+            profile: Arc::new(profile_of(&identity.user)),
             room_name: access.room.name,
         })
     }

@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::answer::{History, JsonAnswer};
 use crate::arguments::{self, RowNumber};
-use crate::runtime::awaitable;
+use crate::runtime::use_case;
 
 #[pyclass(frozen, module = "chat_app._native")]
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Caller {
         T: for<'any> IntoPyObject<'any> + Send + 'static,
     {
         let (service, bearer) = (Arc::clone(&self.service), self.bearer.clone());
-        awaitable(py, async move {
+        use_case(py, &self.service, async move {
             let identity = service.chat().authenticate(&bearer).await?;
             work(service, identity).await
         })

@@ -17,7 +17,7 @@ use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
 use crate::caller::Caller;
 use crate::error::to_exception;
-use crate::runtime::{awaitable, enter};
+use crate::runtime::{awaitable, enter, use_case};
 use crate::wake_up::call_soon;
 
 #[pyclass(frozen, module = "chat_app._native")]
@@ -47,7 +47,7 @@ impl Core {
         T: for<'any> IntoPyObject<'any> + Send + 'static,
     {
         let service = self.service().map_err(|error| to_exception(py, &error))?;
-        awaitable(py, work(service))
+        use_case(py, &Arc::clone(&service), work(service))
     }
 }
 

@@ -13,6 +13,7 @@ mod core;
 mod error;
 mod interpreter;
 mod logging;
+mod requests;
 mod runtime;
 mod setup;
 mod wake_up;

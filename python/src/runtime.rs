@@ -7,13 +7,14 @@
 use std::future::Future;
 use std::sync::LazyLock;
 
-use chat_server::ServiceError;
+use chat_server::{Service, ServiceError};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 
-use crate::completions;
+use crate::completions::{self, Completion};
 use crate::error::to_exception;
+use crate::requests;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     #[expect(
@@ -32,22 +33,49 @@ pub(crate) fn enter() -> EnterGuard<'static> {
     RUNTIME.enter()
 }
 
-/// Runs a use case on the runtime; Python awaits its result on the running event
-/// loop. If Python stops waiting, the use case runs to its end all the same.
+/// A use case for Python to await on the running event loop. If Python stops
+/// waiting, the use case runs to its end all the same.
+///
+/// With a database inside this process it begins on a thread that may block and,
+/// if all it waits for is the database, ends there: no hop per query.
+pub(crate) fn use_case<'py, F, T>(
+    py: Python<'py>,
+    service: &Service,
+    work: F,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = Result<T, ServiceError>> + Send + 'static,
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    let (future, completion) = completions::expect(py)?;
+    if service.has_embedded_database() {
+        requests::begin(RUNTIME.handle(), complete(work, completion));
+    } else {
+        RUNTIME.spawn(complete(work, completion));
+    }
+    Ok(future)
+}
+
+/// Runs something on the runtime; Python awaits its result on the running event loop.
 pub(crate) fn awaitable<'py, F, T>(py: Python<'py>, work: F) -> PyResult<Bound<'py, PyAny>>
 where
     F: Future<Output = Result<T, ServiceError>> + Send + 'static,
     T: for<'any> IntoPyObject<'any> + Send + 'static,
 {
     let (future, completion) = completions::expect(py)?;
-    RUNTIME.spawn(async move {
-        let result = work.await;
-        completion.deliver(move |py| match result {
-            Ok(value) => value.into_py_any(py),
-            Err(error) => Err(to_exception(py, &error)),
-        });
-    });
+    RUNTIME.spawn(complete(work, completion));
     Ok(future)
+}
+
+async fn complete<T>(work: impl Future<Output = Result<T, ServiceError>>, completion: Completion)
+where
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    let result = work.await;
+    completion.deliver(move |py| match result {
+        Ok(value) => value.into_py_any(py),
+        Err(error) => Err(to_exception(py, &error)),
+    });
 }
 
 /// Runs a use case and waits for it here, with the interpreter free for others.

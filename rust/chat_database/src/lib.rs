@@ -6,7 +6,8 @@
 //! diesel type leaves this crate.
 //!
 //! Invariants: every call is a fixed number of queries however many rows it
-//! answers; no call blocks the thread it is polled on.
+//! answers; no call blocks the thread it is polled on, unless that thread asked for
+//! it with [`allow_blocking_queries`].
 
 mod backend;
 mod database;
@@ -29,5 +30,6 @@ pub use self::models::{
     Credentials, FileDetails, FileRecord, Joined, NewMessage, NewRoom, NewUser, Page, Room,
     RoomAccess, RoomChanges, RoomDetails, Stored, StoredMessage, User, UserChanges,
 };
+pub use self::sqlite::allow_blocking_queries;
 pub use self::url::DatabaseUrl;
 pub use self::writer::{MessageWriter, OnStored};

@@ -21,7 +21,9 @@ mod session_backend;
 pub use accounts::{Bearer, Identity, UserUpdate};
 pub use chat::Chat;
 pub use chat_auth::TokenAlgorithm;
-pub use chat_database::{DatabaseError, DatabaseUrl, MigrationReport, Page};
+pub use chat_database::{
+    DatabaseError, DatabaseUrl, MigrationReport, Page, allow_blocking_queries,
+};
 pub use chat_gateway::{BridgeInput, SocketOptions};
 pub use chat_hub::{BridgeOutput, Heartbeat, OutputBatch, StreamSource};
 pub use chat_protocol::EncodedFrame;

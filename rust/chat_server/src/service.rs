@@ -90,6 +90,11 @@ impl Service {
         &self.chat
     }
 
+    /// Whether queries run inside this process, see [`allow_blocking_queries`](crate::allow_blocking_queries).
+    pub fn has_embedded_database(&self) -> bool {
+        self.chat.database.is_embedded()
+    }
+
     /// Serves a socket whose upgrade request was read by the server in front. Must
     /// be called on a thread of the runtime.
     pub fn accept_socket(&self, source: StreamSource, head: Vec<u8>, options: SocketOptions) {

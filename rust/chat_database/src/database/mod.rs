@@ -149,6 +149,11 @@ impl Database {
         &self.inner.migration
     }
 
+    /// Whether it is SQLite, whose queries run on threads of this process.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.inner.pools, Pools::Sqlite { .. })
+    }
+
     /// Claims the database for this process, see [`InstanceLock`].
     ///
     /// # Errors

@@ -8,8 +8,14 @@ use serde::{Serialize, Serializer};
 
 /// The JSON text of an answer.
 pub(crate) fn to_json(answer: &impl Serialize) -> Vec<u8> {
-    // Plain data with string keys: there is nothing that can fail.
-    serde_json::to_vec(answer).unwrap_or_default()
+    let mut text = Vec::with_capacity(256);
+    push_json(&mut text, answer);
+    text
+}
+
+fn push_json(text: &mut Vec<u8>, answer: &impl Serialize) {
+    // Plain data with string keys, and memory: there is nothing that can fail.
+    let _ = serde_json::to_writer(text, answer);
 }
 
 #[derive(Serialize)]
@@ -75,7 +81,7 @@ impl<'a> From<&'a RoomDetails> for RoomAnswer<'a> {
     }
 }
 
-/// A message up to its `room`, which is the same for a whole history and is
+/// A message up to its `sender` and `room`, which recur in a history and are
 /// appended as text, and its `file`.
 #[derive(Serialize)]
 pub(crate) struct MessageHead<'a> {
@@ -86,22 +92,24 @@ pub(crate) struct MessageHead<'a> {
     pub(crate) file_id: Option<FileId>,
     #[serde(serialize_with = "rest_time")]
     pub(crate) created_at: Option<DateTime<Utc>>,
-    pub(crate) sender: UserAnswer<'a>,
 }
 
-/// Appends a whole Message: the head's object reopened, then `room` and `file`.
+/// Appends a whole Message: the head's object reopened, then the rest.
 pub(crate) fn push_message(
     text: &mut Vec<u8>,
     head: &MessageHead<'_>,
+    sender: &[u8],
     room: &[u8],
     file: Option<&FileDetails>,
 ) {
-    text.extend_from_slice(&to_json(head));
+    push_json(text, head);
     text.pop();
+    text.extend_from_slice(b",\"sender\":");
+    text.extend_from_slice(sender);
     text.extend_from_slice(b",\"room\":");
     text.extend_from_slice(room);
     text.extend_from_slice(b",\"file\":");
-    text.extend_from_slice(&to_json(&file.map(FileAnswer::from)));
+    push_json(text, &file.map(FileAnswer::from));
     text.push(b'}');
 }
 

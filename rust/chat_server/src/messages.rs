@@ -4,6 +4,7 @@
 //! the order of the ids and after the commit; the frame is encoded and published
 //! there, so readers see the stored order and nothing that is not stored.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_database::{FileDetails, NewMessage, Page, Stored, StoredMessage};
@@ -20,6 +21,8 @@ use crate::files::summary_of;
 
 /// A history is cut into pieces of about this size.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// What most messages take beside the room, for the size of the buffer.
+const EXPECTED_BYTES_WITHOUT_ROOM: usize = 640;
 
 type Outcome = Box<dyn FnOnce(Result<Stored, ServiceError>) + Send>;
 
@@ -36,6 +39,8 @@ struct Posting {
 #[derive(Debug)]
 pub struct HistoryAnswer {
     room: Vec<u8>,
+    /// The senders so far, encoded.
+    senders: HashMap<UserId, Vec<u8>>,
     messages: std::vec::IntoIter<StoredMessage>,
     state: HistoryState,
 }
@@ -51,6 +56,7 @@ impl HistoryAnswer {
     fn new(room: Vec<u8>, messages: Vec<StoredMessage>) -> Self {
         Self {
             room,
+            senders: HashMap::new(),
             messages: messages.into_iter(),
             state: HistoryState::Start,
         }
@@ -70,7 +76,9 @@ impl Iterator for HistoryAnswer {
         if self.is_done() {
             return None;
         }
-        let mut text = Vec::with_capacity(CHUNK_BYTES / 4);
+        let message_bytes = self.room.len() + EXPECTED_BYTES_WITHOUT_ROOM;
+        let rest_bytes = self.messages.len() * message_bytes;
+        let mut text = Vec::with_capacity(rest_bytes.min(CHUNK_BYTES + message_bytes));
         if self.state == HistoryState::Start {
             text.push(b'[');
         }
@@ -91,9 +99,12 @@ impl Iterator for HistoryAnswer {
                 sender_id: message.sender.id,
                 file_id: message.file.as_ref().map(|details| details.file.id),
                 created_at: message.created_at,
-                sender: UserAnswer::from(&*message.sender),
             };
-            push_message(&mut text, &head, &self.room, message.file.as_ref());
+            let sender = self
+                .senders
+                .entry(message.sender.id)
+                .or_insert_with(|| to_json(&UserAnswer::from(&*message.sender)));
+            push_message(&mut text, &head, sender, &self.room, message.file.as_ref());
         }
         Some(text)
     }
@@ -111,7 +122,10 @@ impl Chat {
         page: Page,
     ) -> Result<HistoryAnswer, ServiceError> {
         let details = self.accessible_details(room_id, identity.user_id()).await?;
-        let messages = self.database.list_messages(details.room.id, page).await?;
+        let messages = self
+            .database
+            .list_messages(details.room.id, page, details.members.clone())
+            .await?;
         Ok(HistoryAnswer::new(
             to_json(&RoomAnswer::from(&details)),
             messages,
@@ -155,12 +169,12 @@ impl Chat {
             sender_id: sender.id,
             file_id: file.as_ref().map(|details| details.file.id),
             created_at: Some(stored.created_at),
-            sender: UserAnswer::from(sender),
         };
         let mut text = Vec::new();
         push_message(
             &mut text,
             &head,
+            &to_json(&UserAnswer::from(sender)),
             &to_json(&RoomAnswer::from(&details)),
             file.as_ref(),
         );

@@ -45,6 +45,7 @@ pub(crate) struct MessageRow {
     pub(crate) id: MessageId,
     pub(crate) content: String,
     pub(crate) room_id: RoomId,
+    pub(crate) sender_id: UserId,
     pub(crate) file_id: Option<FileId>,
     pub(crate) created_at: Option<DateTime<Utc>>,
 }
@@ -53,17 +54,19 @@ pub(crate) const MESSAGE_COLUMNS: (
     messages::id,
     messages::content,
     messages::room_id,
+    messages::sender_id,
     messages::file_id,
     messages::created_at,
 ) = (
     messages::id,
     messages::content,
     messages::room_id,
+    messages::sender_id,
     messages::file_id,
     messages::created_at,
 );
 
-type Columns = (i32, String, i32, Option<i32>, Option<DateTime<Utc>>);
+type Columns = (i32, String, i32, i32, Option<i32>, Option<DateTime<Utc>>);
 
 impl<ST, DB> Queryable<ST, DB> for MessageRow
 where
@@ -73,11 +76,12 @@ where
     type Row = Columns;
 
     fn build(row: Columns) -> deserialize::Result<Self> {
-        let (id, content, room_id, file_id, created_at) = row;
+        let (id, content, room_id, sender_id, file_id, created_at) = row;
         Ok(Self {
             id: MessageId(id),
             content,
             room_id: RoomId(room_id),
+            sender_id: UserId(sender_id),
             file_id: file_id.map(FileId),
             created_at,
         })

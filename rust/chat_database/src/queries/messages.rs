@@ -7,33 +7,47 @@ use chat_protocol::ids::{FileId, RoomId, UserId};
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, QueryDsl};
 
-use super::{Connection, RunQueryDsl, files};
+use super::{Connection, RunQueryDsl, files, users};
 use crate::FileLayout;
 use crate::backend::paged;
 use crate::error::DatabaseError;
-use crate::models::{
-    FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, USER_COLUMNS, User,
-};
-use crate::schema::{messages, users};
+use crate::models::{FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, User};
+use crate::schema::messages;
 
-/// The newest first, in the order of the index.
+/// The newest first, in the order of the index. Of the senders only those are
+/// read who are not `known` already.
 pub(crate) async fn list(
     connection: &mut Connection,
     layout: FileLayout,
     room: RoomId,
     page: Page,
+    known: &[Arc<User>],
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
     let rows = paged(
         messages::table
-            .inner_join(users::table)
             .filter(messages::room_id.eq(room.0))
             .order((messages::created_at.desc(), messages::id.desc()))
-            .select((MESSAGE_COLUMNS, USER_COLUMNS)),
+            .select(MESSAGE_COLUMNS),
         page,
     )
-    .load::<(MessageRow, User)>(connection)
+    .load::<MessageRow>(connection)
     .await?;
-    with_files(connection, layout, rows).await
+    let senders = senders(connection, &rows, known).await?;
+    let files = files_of(connection, layout, &rows).await?;
+    Ok(rows
+        .into_iter()
+        // Every message has a sender: the schema sees to it.
+        .filter_map(|message| {
+            Some(StoredMessage {
+                id: message.id,
+                content: message.content,
+                room_id: message.room_id,
+                sender: Arc::clone(senders.get(&message.sender_id)?),
+                file: message.file_id.and_then(|id| files.get(&id).cloned()),
+                created_at: message.created_at,
+            })
+        })
+        .collect())
 }
 
 /// The latest time among the messages stored last. Not of all: times have no
@@ -51,38 +65,48 @@ pub(crate) async fn newest_time(
     Ok(times.into_iter().flatten().max())
 }
 
-/// Adds the files, in one more query if any message carries one.
-async fn with_files(
+/// Whoever wrote the messages, and everybody in `known`.
+async fn senders(
+    connection: &mut Connection,
+    rows: &[MessageRow],
+    known: &[Arc<User>],
+) -> Result<HashMap<UserId, Arc<User>>, DatabaseError> {
+    let mut people: HashMap<UserId, Arc<User>> = known
+        .iter()
+        .map(|user| (user.id, Arc::clone(user)))
+        .collect();
+    let mut unknown: Vec<i32> = rows
+        .iter()
+        .filter(|message| !people.contains_key(&message.sender_id))
+        .map(|message| message.sender_id.0)
+        .collect();
+    if !unknown.is_empty() {
+        unknown.sort_unstable();
+        unknown.dedup();
+        people.extend(users::by_ids(connection, unknown).await?);
+    }
+    Ok(people)
+}
+
+/// The files of the messages, in one query if any message carries one.
+async fn files_of(
     connection: &mut Connection,
     layout: FileLayout,
-    rows: Vec<(MessageRow, User)>,
-) -> Result<Vec<StoredMessage>, DatabaseError> {
+    rows: &[MessageRow],
+) -> Result<HashMap<FileId, FileDetails>, DatabaseError> {
     let mut file_ids: Vec<i32> = rows
         .iter()
-        .filter_map(|(message, _)| message.file_id)
+        .filter_map(|message| message.file_id)
         .map(|id| id.0)
         .collect();
+    if file_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     file_ids.sort_unstable();
     file_ids.dedup();
-    let files: HashMap<FileId, FileDetails> = if file_ids.is_empty() {
-        HashMap::new()
-    } else {
-        files::by_ids(connection, layout, file_ids)
-            .await?
-            .into_iter()
-            .map(|details| (details.file.id, details))
-            .collect()
-    };
-    let mut senders: HashMap<UserId, Arc<User>> = HashMap::new();
-    Ok(rows
+    let files = files::by_ids(connection, layout, file_ids).await?;
+    Ok(files
         .into_iter()
-        .map(|(message, sender)| StoredMessage {
-            id: message.id,
-            content: message.content,
-            room_id: message.room_id,
-            sender: Arc::clone(senders.entry(sender.id).or_insert_with(|| Arc::new(sender))),
-            file: message.file_id.and_then(|id| files.get(&id).cloned()),
-            created_at: message.created_at,
-        })
+        .map(|details| (details.file.id, details))
         .collect())
 }

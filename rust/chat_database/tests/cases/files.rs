@@ -168,7 +168,7 @@ async fn the_second_layout_is_served_in_the_words_of_the_first() {
     let stored = store(&writer, sent).await;
     let visible = database.file_visible_to(file, bo.id).await;
     assert!(visible.expect("an answer"));
-    let history = database.list_messages(room, ALL).await;
+    let history = database.list_messages(room, ALL, Vec::new()).await;
     let found = history.expect("a history").remove(0);
     assert_eq!(found.id, stored.id);
     assert_eq!(found.file, Some(details));

@@ -23,7 +23,7 @@ async fn history_is_newest_first_in_pages() {
     let contents = async |skip, limit| {
         fixture
             .database
-            .list_messages(room, Page { skip, limit })
+            .list_messages(room, Page { skip, limit }, Vec::new())
             .await
             .expect("a history")
             .into_iter()
@@ -36,14 +36,17 @@ async fn history_is_newest_first_in_pages() {
     assert_eq!(contents(-1, -1).await, "");
     assert_eq!(contents(7, 50).await, "");
 
-    let list = fixture.database.list_messages(room, ALL).await;
+    let list = fixture.database.list_messages(room, ALL, Vec::new()).await;
     let list = list.expect("a history");
     assert_eq!(list[0].sender.as_ref(), &ana);
     assert_eq!(list[1].sender.as_ref(), &bo);
     assert_eq!(list[1].room_id, room);
     assert_eq!(list[6].id, ids[0]);
 
-    let nothing = fixture.database.list_messages(RoomId(99), ALL).await;
+    let nothing = fixture
+        .database
+        .list_messages(RoomId(99), ALL, Vec::new())
+        .await;
     assert_eq!(nothing.expect("a history"), []);
 }
 
@@ -62,7 +65,7 @@ async fn equal_times_are_ordered_by_id_and_missing_ones_are_read() {
     fixture
         .execute(&[row("a", same), row("b", same), row("c", same)].concat())
         .await;
-    let list = fixture.database.list_messages(room, ALL).await;
+    let list = fixture.database.list_messages(room, ALL, Vec::new()).await;
     let contents: String = list
         .expect("a history")
         .into_iter()
@@ -73,7 +76,7 @@ async fn equal_times_are_ordered_by_id_and_missing_ones_are_read() {
     fixture
         .execute("update messages set created_at = null")
         .await;
-    let list = fixture.database.list_messages(room, ALL).await;
+    let list = fixture.database.list_messages(room, ALL, Vec::new()).await;
     assert_eq!(list.expect("a history")[0].created_at, None);
 }
 
@@ -85,7 +88,7 @@ async fn times_come_back_as_they_were_written() {
     let writer = fixture.writer().await;
     let stored = store(&writer, message(room, ana, " \u{1F600} \n")).await;
     assert_eq!(stored.content, " \u{1F600} \n");
-    let history = fixture.database.list_messages(room, ALL).await;
+    let history = fixture.database.list_messages(room, ALL, Vec::new()).await;
     let found = history.expect("a history").remove(0);
     assert_eq!(found.id, stored.id);
     assert_eq!(found.created_at, Some(stored.created_at));
@@ -114,7 +117,7 @@ async fn messages_carry_their_files() {
     store(&writer, message(room, ana.id, "without")).await;
     store(&writer, with_file).await;
 
-    let list = fixture.database.list_messages(room, ALL).await;
+    let list = fixture.database.list_messages(room, ALL, Vec::new()).await;
     let list = list.expect("a history");
     assert_eq!(list[1].file, None);
     assert_eq!(list[0].file, list[2].file);

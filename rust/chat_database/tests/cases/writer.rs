@@ -70,7 +70,7 @@ async fn all_submitters_at_once_are_answered_in_the_stored_order() {
         assert_eq!(own, (0..25).collect::<Vec<_>>());
     }
 
-    let history = fixture.database.list_messages(room, ALL).await;
+    let history = fixture.database.list_messages(room, ALL, Vec::new()).await;
     let history = history.expect("a history").into_iter().rev();
     let stored = answers.into_iter();
     assert!(
@@ -186,7 +186,7 @@ async fn times_continue_after_those_of_an_earlier_run() {
     let writer = fixture.writer().await;
     let stored = store(&writer, message(room, ana, "")).await;
     assert!(stored.created_at > ahead - TimeDelta::microseconds(1));
-    let history = fixture.database.list_messages(room, ALL).await;
+    let history = fixture.database.list_messages(room, ALL, Vec::new()).await;
     assert_eq!(history.expect("a history")[0].id, stored.id);
 }
 

@@ -1,25 +1,51 @@
 //! Password hashing away from everything that must stay quick.
 //!
 //! A hash takes a quarter of a second of a core. At most all cores but one hash
-//! at a time; the rest of the log-ins wait their turn in order.
+//! at a time, on threads of a lower priority, so that a thread that delivers
+//! gets its core at once; the rest of the log-ins wait their turn in order.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tokio::sync::Semaphore;
+use crossbeam_channel::Sender;
+use tokio::sync::oneshot;
 
 use crate::error::ServiceError;
 
-#[derive(Clone, Debug)]
+/// About a tenth of what other threads get where a core is contended: log-ins
+/// take longer then, and still end.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Its threads end when it is dropped.
+#[derive(Debug)]
 pub(crate) struct Passwords {
-    hashing: Arc<Semaphore>,
+    jobs: Sender<Job>,
 }
 
 impl Passwords {
-    pub(crate) fn new() -> Self {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// `Internal` if the system refuses a thread.
+    pub(crate) fn start() -> Result<Self, ServiceError> {
+        let (sender, jobs) = crossbeam_channel::unbounded::<Job>();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+        for index in 0..cores.saturating_sub(1).max(1) {
+            let jobs = jobs.clone();
+            std::thread::Builder::new()
+                .name(format!("chat-password-{index}"))
+                .spawn(move || {
+                    lower_priority();
+                    for job in jobs {
+                        // Who waits for a job that panics sees its channel close.
+                        let _ = catch_unwind(AssertUnwindSafe(job));
+                    }
+                })
+                .map_err(|error| ServiceError::Internal(error.to_string()))?;
         }
+        Ok(Self { jobs: sender })
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<String, ServiceError> {
@@ -48,9 +74,25 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let _turn = self.hashing.acquire().await;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| ServiceError::Internal(error.to_string()))
+        let (done, result) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            // Nobody waits any more if the request was dropped.
+            let _ = done.send(work());
+        });
+        let failed = |_| ServiceError::Internal("a password could not be hashed".to_owned());
+        self.jobs.send(job).map_err(|_| failed(()))?;
+        result.await.map_err(|_| failed(()))
     }
 }
+
+/// Of the calling thread only: what POSIX calls a process is a thread for Linux here.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "the priority of a password thread stays as it is");
+    }
+}
+
+/// Other systems have no niceness per thread.
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}

@@ -65,7 +65,7 @@ impl Service {
                 config.algorithm,
                 config.token_lifetime,
             ),
-            passwords: Passwords::new(),
+            passwords: Passwords::start()?,
         });
         let stopped = CancellationToken::new();
         tokio::spawn(

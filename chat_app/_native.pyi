@@ -51,6 +51,7 @@ class Core:
         access_token_expire_minutes: int,
         socket_threads: int,
         outbox_max_bytes: int,
+        max_frames_per_second: int,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.

@@ -113,6 +113,7 @@ class ChatApplication(FastAPI):
                 access_token_expire_minutes=settings.access_token_expire_minutes,
                 socket_threads=settings.socket_threads,
                 outbox_max_bytes=settings.ws_outbox_max_bytes,
+                max_frames_per_second=settings.socket_max_frames_per_second,
             )
             await core.start()
         except (ChatError, ValueError, OSError) as error:

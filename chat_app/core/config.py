@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     ws_outbox_max_bytes: int = Field(
         default=1_048_576, ge=65_536, le=1_073_741_824, description="a whole number of bytes from 65536 to 1073741824"
     )
+    socket_max_frames_per_second: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
+    )
     port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
 
     @property

@@ -64,7 +64,8 @@ macro_rules! json {
 #[pymethods]
 impl Core {
     #[new]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -73,6 +74,7 @@ impl Core {
         access_token_expire_minutes: u64,
         socket_threads: usize,
         outbox_max_bytes: usize,
+        max_frames_per_second: u32,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -88,6 +90,7 @@ impl Core {
             token_lifetime: Duration::from_secs(access_token_expire_minutes.saturating_mul(60)),
             socket_threads,
             outbox_max_bytes,
+            max_frames_per_second,
         };
         Ok(Self {
             config,

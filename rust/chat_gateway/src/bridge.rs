@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use chat_hub::{Connection, DisconnectReason};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use crate::frame_budget::{self, FrameBudget};
 use crate::session::Session;
 
 /// Frames from the client that may wait for the session.
@@ -46,6 +48,7 @@ pub(crate) async fn run(
     connection: Rc<Connection>,
     session: Session,
     mut input: mpsc::Receiver<BridgeFrame>,
+    mut budget: FrameBudget,
 ) {
     while connection.is_open() {
         tokio::select! {
@@ -55,6 +58,10 @@ pub(crate) async fn run(
                 None => connection.disconnect(DisconnectReason::ClientClosed),
             },
             () = connection.closing() => {}
+        }
+        // Control frames and fragments are the other server's matter.
+        if let Some(read_again) = budget.charge(1, Instant::now()) {
+            frame_budget::pause(&connection, read_again).await;
         }
     }
     connection.finish().await;

@@ -12,13 +12,15 @@ use chat_hub::{
 };
 use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
+use chat_websocket::Decoder;
 use chrono::Utc;
 
 use crate::backend::{Admission, ChatBackend, Refusal};
 use crate::bridge::{self, BridgeInput};
+use crate::frame_budget::FrameBudget;
 use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment};
 use crate::session::Session;
-use crate::socket;
+use crate::socket::{self, Input};
 
 /// How handed-off sockets are served; the server in front decides.
 #[derive(Clone, Debug)]
@@ -33,16 +35,29 @@ pub struct SocketOptions {
     pub max_connections: Option<usize>,
 }
 
+/// What holds for every connection.
+#[derive(Clone, Copy, Debug)]
+pub struct GatewayConfig {
+    /// Frames of any kind that one client may send in the long run, with one
+    /// second's worth at once; above it the client has to wait. At least one.
+    pub max_frames_per_second: u32,
+}
+
 /// The entrance for both transports.
 #[derive(Clone)]
 pub struct Gateway {
+    config: GatewayConfig,
     hub: Hub,
     backend: Arc<dyn ChatBackend>,
 }
 
 impl Gateway {
-    pub fn new(hub: Hub, backend: Arc<dyn ChatBackend>) -> Self {
-        Self { hub, backend }
+    pub fn new(config: GatewayConfig, hub: Hub, backend: Arc<dyn ChatBackend>) -> Self {
+        Self {
+            config,
+            hub,
+            backend,
+        }
     }
 
     /// Answers an upgrade request and, if it is granted, attaches the socket.
@@ -59,10 +74,13 @@ impl Gateway {
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
             Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
         };
-        let leftover = std::mem::take(&mut request.leftover);
-        let max_frame_bytes = options.max_frame_bytes;
+        let input = Input {
+            leftover: std::mem::take(&mut request.leftover),
+            decoder: Decoder::new(options.max_frame_bytes),
+            budget: FrameBudget::new(self.config.max_frames_per_second),
+        };
         let session = self.session(&admission, request.room_id, move |connection, session| {
-            Box::pin(socket::run(connection, session, leftover, max_frame_bytes))
+            Box::pin(socket::run(connection, session, input))
         });
         let preamble = Bytes::from(request.switching_protocols());
         let new = NewConnection {
@@ -91,8 +109,9 @@ impl Gateway {
         let token = token.ok_or(Refusal::Denied)?;
         let (version, admission) = self.admit(room_id, token).await?;
         let (input, frames) = BridgeInput::channel();
+        let budget = FrameBudget::new(self.config.max_frames_per_second);
         let session = self.session(&admission, room_id, move |connection, session| {
-            Box::pin(bridge::run(connection, session, frames))
+            Box::pin(bridge::run(connection, session, frames, budget))
         });
         let new = NewConnection {
             link: Link::Bridge(output),

@@ -8,6 +8,7 @@
 mod backend;
 mod bridge;
 mod error;
+mod frame_budget;
 mod gateway;
 mod handshake;
 mod session;
@@ -16,4 +17,4 @@ mod socket;
 pub use backend::{Admission, ChatBackend, PostDone, Refusal};
 pub use bridge::BridgeInput;
 pub use error::PostError;
-pub use gateway::{Gateway, SocketOptions};
+pub use gateway::{Gateway, GatewayConfig, SocketOptions};

@@ -11,7 +11,9 @@ use std::rc::Rc;
 
 use chat_hub::{Connection, DisconnectReason};
 use chat_websocket::{DecodeError, Decoder, Event, append_close_answer, append_pong};
+use tokio::time::Instant;
 
+use crate::frame_budget::{self, FrameBudget};
 use crate::session::Session;
 
 /// Bytes read at once; also bounds what a connection hands on before it reads again.
@@ -23,39 +25,61 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER_BYTES].into());
 }
 
+/// Where a session gets its frames from.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// What the client sent behind its upgrade request.
+    pub(crate) leftover: Vec<u8>,
+    pub(crate) decoder: Decoder,
+    pub(crate) budget: FrameBudget,
+}
+
+impl Input {
+    fn decode_leftover(&mut self) -> Received {
+        Received::decode(&mut self.decoder, &mut std::mem::take(&mut self.leftover))
+    }
+}
+
 /// Serves a socket until it has ended.
-pub(crate) async fn run(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn would keep its arguments twice"
+)]
+pub(crate) fn run(
     connection: Rc<Connection>,
     session: Session,
-    mut leftover: Vec<u8>,
-    max_message_bytes: usize,
-) {
-    let mut decoder = Decoder::new(max_message_bytes);
-    let received = Received::decode(&mut decoder, &mut leftover);
-    drop(leftover);
-    let reason = receive(&connection, &session, &mut decoder, Ok(received)).await;
-    connection.disconnect(reason);
-    // In memory of its own, so that the long life before does not pay for it.
-    Box::pin(connection.finish()).await;
+    mut input: Input,
+) -> impl Future<Output = ()> {
+    async move {
+        let reason = receive(&connection, &session, &mut input).await;
+        connection.disconnect(reason);
+        // In memory of its own, so that the long life before does not pay for it.
+        Box::pin(connection.finish()).await;
+    }
 }
 
 /// Handles what comes until the connection ends, and says why it did.
 async fn receive(
     connection: &Rc<Connection>,
     session: &Session,
-    decoder: &mut Decoder,
-    mut received: io::Result<Received>,
+    input: &mut Input,
 ) -> DisconnectReason {
+    let mut received: io::Result<_> = Ok(input.decode_leftover());
     let mut reads_left = READS_PER_TURN;
     while connection.is_open() {
         match received {
             Ok(received) => {
+                let frames = received.frames;
                 if received.has_work() {
                     // In memory of its own, like the end.
                     let handled = Box::pin(handle(connection, session, received)).await;
                     if let Err(reason) = handled {
                         return reason;
                     }
+                }
+                // A read costs something even if it brought only a byte of a frame.
+                if let Some(read_again) = input.budget.charge(frames.max(1), Instant::now()) {
+                    Box::pin(frame_budget::pause(connection, read_again)).await;
                 }
                 reads_left -= 1;
                 if reads_left == 0 {
@@ -75,7 +99,7 @@ async fn receive(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return DisconnectReason::ConnectionLost,
         }
-        received = read(connection, decoder);
+        received = read(connection, &mut input.decoder);
     }
     // Already ended by the shard: this reason is not the first, so it does not count.
     DisconnectReason::ConnectionLost
@@ -93,13 +117,22 @@ fn read(connection: &Connection, decoder: &mut Decoder) -> io::Result<Received> 
 struct Received {
     events: Vec<Event>,
     error: Option<DecodeError>,
+    /// Frames that began.
+    frames: usize,
 }
 
 impl Received {
     fn decode(decoder: &mut Decoder, input: &mut [u8]) -> Self {
         let mut events = Vec::new();
-        let error = decoder.decode(input, &mut events).err();
-        Self { events, error }
+        let (frames, error) = match decoder.decode(input, &mut events) {
+            Ok(frames) => (frames, None),
+            Err(error) => (0, Some(error)),
+        };
+        Self {
+            events,
+            error,
+            frames,
+        }
     }
 
     fn has_work(&self) -> bool {
@@ -173,7 +206,7 @@ fn end_reason(error: DecodeError) -> DisconnectReason {
 mod tests {
     use super::*;
 
-    fn future_bytes<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+    fn future_bytes<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 

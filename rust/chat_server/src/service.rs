@@ -11,7 +11,7 @@ use chat_auth::TokenAuthority;
 use chat_database::{
     Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
-use chat_gateway::{BridgeInput, ChatBackend, Gateway, SocketOptions};
+use chat_gateway::{BridgeInput, ChatBackend, Gateway, GatewayConfig, SocketOptions};
 use chat_hub::{BridgeOutput, Hub, HubConfig, StreamSource};
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -74,7 +74,13 @@ impl Service {
                 .run_until_cancelled_owned(access_sweep::run(Arc::clone(&chat))),
         );
         let backend: Arc<dyn ChatBackend> = chat.clone();
-        let gateway = Gateway::new(hub, backend);
+        let gateway = Gateway::new(
+            GatewayConfig {
+                max_frames_per_second: config.max_frames_per_second,
+            },
+            hub,
+            backend,
+        );
         Ok(Self {
             chat,
             gateway,

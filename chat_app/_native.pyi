@@ -52,6 +52,7 @@ class Core:
         socket_threads: int,
         outbox_max_bytes: int,
         max_frames_per_second: int,
+        compression: bool,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.

@@ -114,6 +114,7 @@ class ChatApplication(FastAPI):
                 socket_threads=settings.socket_threads,
                 outbox_max_bytes=settings.ws_outbox_max_bytes,
                 max_frames_per_second=settings.socket_max_frames_per_second,
+                compression=settings.websocket_compression,
             )
             await core.start()
         except (ChatError, ValueError, OSError) as error:

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     socket_max_frames_per_second: int = Field(
         default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
     )
+    websocket_compression: bool = Field(default=False, description="true or false")
     port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
 
     @property

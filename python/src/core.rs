@@ -65,7 +65,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -75,6 +75,7 @@ impl Core {
         socket_threads: usize,
         outbox_max_bytes: usize,
         max_frames_per_second: u32,
+        compression: bool,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -91,6 +92,7 @@ impl Core {
             socket_threads,
             outbox_max_bytes,
             max_frames_per_second,
+            compression,
         };
         Ok(Self {
             config,

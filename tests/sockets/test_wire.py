@@ -71,6 +71,7 @@ def test_pings_are_answered_with_their_payload(raw: RawSocket, payload: bytes) -
 VIOLATIONS = {
     "not masked": encode_frame(TEXT, b"{}", masked=False),
     "reserved bit": encode_frame(TEXT, b"{}", reserved=2),
+    "compressed without agreement": encode_frame(TEXT, b"{}", reserved=4),
     "reserved data opcode": encode_frame(0x3, b"{}"),
     "reserved control opcode": encode_frame(0xB, b""),
     "continuation of nothing": encode_frame(CONTINUATION, b"{}"),
@@ -80,13 +81,18 @@ VIOLATIONS = {
     "long ping": encode_frame(PING, b"x" * 126),
     "close of one byte": encode_frame(CLOSE, b"\x03"),
     "close code 999": encode_frame(CLOSE, struct.pack("!H", 999)),
+    "close code 1004": encode_frame(CLOSE, struct.pack("!H", 1004)),
     "close code 1005": encode_frame(CLOSE, struct.pack("!H", 1005)),
     "close code 1006": encode_frame(CLOSE, struct.pack("!H", 1006)),
+    "close code 1015": encode_frame(CLOSE, struct.pack("!H", 1015)),
+    "close code 2999": encode_frame(CLOSE, struct.pack("!H", 2999)),
+    "close code 5000": encode_frame(CLOSE, struct.pack("!H", 5000)),
 }
 BAD_TEXT = {
     "bad byte": encode_frame(TEXT, b"\xff"),
     "surrogate": encode_frame(TEXT, b'"\xed\xa0\x80"'),
     "cut character": encode_frame(TEXT, SNOWMAN[:2]),
+    "bad reason of a close": encode_frame(CLOSE, struct.pack("!H", 1000) + b"\xff"),
     "cut character in fragments": encode_frame(TEXT, SNOWMAN[:1], final=False) + encode_frame(CONTINUATION, b"x"),
 }
 

@@ -12,7 +12,7 @@ use chat_hub::{
 };
 use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
-use chat_websocket::Decoder;
+use chat_websocket::{Decoder, DecoderConfig};
 use chrono::Utc;
 
 use crate::backend::{Admission, ChatBackend, Refusal};
@@ -41,6 +41,8 @@ pub struct GatewayConfig {
     /// Frames of any kind that one client may send in the long run, with one
     /// second's worth at once; above it the client has to wait. At least one.
     pub max_frames_per_second: u32,
+    /// Whether permessage-deflate is granted to clients that offer it.
+    pub compression: bool,
 }
 
 /// The entrance for both transports.
@@ -74,17 +76,25 @@ impl Gateway {
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
             Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
         };
+        let deflate = request.deflate_answer.filter(|_| self.config.compression);
         let input = Input {
             leftover: std::mem::take(&mut request.leftover),
-            decoder: Decoder::new(options.max_frame_bytes),
+            decoder: Decoder::new(DecoderConfig {
+                max_message_bytes: options.max_frame_bytes,
+                deflate: deflate.is_some(),
+            }),
             budget: FrameBudget::new(self.config.max_frames_per_second),
         };
         let session = self.session(&admission, request.room_id, move |connection, session| {
             Box::pin(socket::run(connection, session, input))
         });
-        let preamble = Bytes::from(request.switching_protocols());
+        let preamble = Bytes::from(request.switching_protocols(deflate));
         let new = NewConnection {
-            link: Link::Socket { source, preamble },
+            link: Link::Socket {
+                source,
+                preamble,
+                deflate: deflate.is_some(),
+            },
             heartbeat: options.heartbeat,
             session,
         };

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use chat_protocol::ids::RoomId;
 use chat_protocol::parse_integer_text;
+use chat_websocket::accept_deflate;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -24,6 +25,8 @@ pub(crate) struct UpgradeRequest {
     pub(crate) token: String,
     /// `Sec-WebSocket-Accept` of the answer.
     pub(crate) accept_key: String,
+    /// `Sec-WebSocket-Extensions` of the answer, should messages be compressed.
+    pub(crate) deflate_answer: Option<&'static str>,
     /// What the client sent behind the request.
     pub(crate) leftover: Vec<u8>,
 }
@@ -53,18 +56,27 @@ impl UpgradeRequest {
             return None;
         }
         let accept_key = derive_accept_key(header("sec-websocket-key")?.trim_ascii());
+        let extensions = request
+            .headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case("sec-websocket-extensions"))
+            .map(|header| header.value);
         Some(Self {
             room_id,
             token,
             accept_key,
+            deflate_answer: accept_deflate(extensions),
             leftover: head[head_bytes..].to_vec(),
         })
     }
 
     /// The answer that opens the socket.
-    pub(crate) fn switching_protocols(&self) -> String {
+    pub(crate) fn switching_protocols(&self, extensions: Option<&str>) -> String {
+        let extensions = extensions
+            .map(|extensions| format!("sec-websocket-extensions: {extensions}\r\n"))
+            .unwrap_or_default();
         format!(
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n{extensions}\r\n",
             self.accept_key
         )
     }
@@ -131,6 +143,20 @@ mod tests {
             // The example of RFC 6455, section 1.3.
             assert_eq!(request.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         }
+    }
+
+    #[test]
+    fn offers_of_compression_are_found_in_every_header() {
+        let head = "GET /ws/7?token=a HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: foo\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n";
+        let request = UpgradeRequest::parse(head.as_bytes(), "").expect("an upgrade");
+        let answer = request.deflate_answer.expect("an offer");
+        assert!(answer.starts_with("permessage-deflate; "));
+        assert!(
+            request
+                .switching_protocols(Some(answer))
+                .ends_with(&format!("\r\nsec-websocket-extensions: {answer}\r\n\r\n"))
+        );
+        assert!(!request.switching_protocols(None).contains("extensions"));
     }
 
     #[test]

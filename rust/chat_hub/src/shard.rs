@@ -48,6 +48,8 @@ pub enum Link {
     Socket {
         source: StreamSource,
         preamble: Bytes,
+        /// Whether the client takes compressed messages.
+        deflate: bool,
     },
     /// Another server's connection.
     Bridge(Arc<BridgeOutput>),
@@ -183,7 +185,9 @@ impl ShardState {
         let Place { id, room_id, .. } = place;
         let (link, preamble) = match new.link {
             Link::Bridge(output) => (LocalLink::Bridge(output), None),
-            Link::Socket { source, preamble } => match source.register() {
+            Link::Socket {
+                source, preamble, ..
+            } => match source.register() {
                 Ok(stream) => {
                     let link = LocalLink::Socket {
                         stream,

@@ -22,4 +22,6 @@ pub struct ServiceConfig {
     pub outbox_max_bytes: usize,
     /// Frames of any kind one client may send in the long run; above it the client has to wait.
     pub max_frames_per_second: u32,
+    /// Whether sockets may use permessage-deflate.
+    pub compression: bool,
 }

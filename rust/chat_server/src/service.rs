@@ -77,6 +77,7 @@ impl Service {
         let gateway = Gateway::new(
             GatewayConfig {
                 max_frames_per_second: config.max_frames_per_second,
+                compression: config.compression,
             },
             hub,
             backend,

@@ -4,27 +4,29 @@
 //! in one piece is unmasked where it is and copied once, into its event; one that
 //! does not is gathered, checked as it comes, and its memory goes with the event.
 
-use crate::close::{self, CloseFrame};
+use crate::close;
 use crate::error::{DecodeError, Violation};
+use crate::event::Event;
 use crate::header::{Frame, MAX_HEADER_BYTES, Opcode, Start};
 use crate::mask::Mask;
-use crate::message::{Message, PartialText};
+use crate::message::{Message, finish_whole};
 
-/// Something a client has said completely.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    Text(String),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    /// Nothing that follows is decoded.
-    Close(Option<CloseFrame>),
+/// What a connection allows.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderConfig {
+    /// Holds for a frame as for a message, and for a compressed one also inflated.
+    pub max_message_bytes: usize,
+    /// Whether permessage-deflate was negotiated (see [`crate::accept_deflate`]).
+    pub deflate: bool,
 }
+
+/// Inflated bytes that count like a frame: they cost the client nothing to send.
+const INFLATED_BYTES_PER_FRAME: usize = 4096;
 
 /// The reading end of one connection.
 #[derive(Debug)]
 pub struct Decoder {
-    max_message_bytes: usize,
+    config: DecoderConfig,
     message: Option<Box<Message>>,
     frame: Option<Frame>,
     /// Payload of a control frame that came in pieces.
@@ -36,11 +38,10 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for a new connection. `max_message_bytes` holds for a frame as
-    /// for a message.
-    pub fn new(max_message_bytes: usize) -> Self {
+    /// A decoder for a new connection.
+    pub fn new(config: DecoderConfig) -> Self {
         Self {
-            max_message_bytes,
+            config,
             message: None,
             frame: None,
             control: Vec::new(),
@@ -51,7 +52,8 @@ impl Decoder {
     }
 
     /// Decodes the next bytes, which are unmasked where they are, and appends what
-    /// they complete to `events`. Gives the number of frames that began.
+    /// they complete to `events`. Gives the number of frames that began, for a limit
+    /// on their rate; an inflated message counts as more the longer it has become.
     ///
     /// # Errors
     /// Why the connection must end; `events` has what was complete before. As
@@ -92,7 +94,8 @@ impl Decoder {
             if frame.opcode.is_control() {
                 self.take_control(&frame, payload, events)?;
             } else {
-                self.take_data(&frame, payload, events)?;
+                let inflated_bytes = self.take_data(&frame, payload, events)?;
+                begun += inflated_bytes / INFLATED_BYTES_PER_FRAME;
             }
             if frame.remaining > 0 {
                 self.frame = Some(frame);
@@ -130,7 +133,7 @@ impl Decoder {
         let Some((start, rest)) = bytes.split_first_chunk::<2>() else {
             return Ok(None);
         };
-        let start = Start::parse(*start)?;
+        let start = Start::parse(*start, self.config.deflate)?;
         match (start.opcode, &self.message) {
             (Opcode::Continuation, None) => return Err(Violation::NothingToContinue.into()),
             (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -142,7 +145,7 @@ impl Decoder {
             return Ok(None);
         };
         let before = self.message.as_ref().map_or(0, |message| message.len());
-        let allowed = self.max_message_bytes.saturating_sub(before);
+        let allowed = self.config.max_message_bytes.saturating_sub(before);
         let remaining = usize::try_from(length).map_err(|_| DecodeError::MessageTooBig)?;
         if !start.opcode.is_control() && remaining > allowed {
             return Err(DecodeError::MessageTooBig);
@@ -153,34 +156,36 @@ impl Decoder {
         let frame = Frame {
             opcode: start.opcode,
             is_final: start.is_final,
+            is_compressed: start.is_compressed,
             mask: Mask::new(*key),
             remaining,
         };
         Ok(Some((frame, bytes.len() - rest.len())))
     }
 
+    /// Gives how long the message has become by inflating, if it is complete.
     fn take_data(
         &mut self,
         frame: &Frame,
         payload: &[u8],
         events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<usize, DecodeError> {
+        let max_bytes = self.config.max_message_bytes;
         let is_last = frame.is_final && frame.remaining == 0;
-        if self.message.is_none() && is_last {
-            events.push(whole_message(frame.opcode, payload)?);
-            return Ok(());
-        }
-        let message = self.message.get_or_insert_with(|| {
-            Box::new(match frame.opcode {
-                Opcode::Text => Message::Text(PartialText::default()),
-                _ => Message::Binary(Vec::new()),
-            })
-        });
-        message.push(payload, frame.remaining)?;
-        if is_last && let Some(message) = self.message.take() {
-            events.push(message.finish()?);
-        }
-        Ok(())
+        let finished = match self.message.take() {
+            None if is_last => finish_whole(frame, payload, max_bytes)?,
+            message => {
+                let mut message = message.unwrap_or_else(|| Box::new(Message::new(frame)));
+                message.push(payload, frame.remaining)?;
+                if !is_last {
+                    self.message = Some(message);
+                    return Ok(0);
+                }
+                message.finish(max_bytes)?
+            }
+        };
+        events.push(finished.event);
+        Ok(finished.inflated_bytes)
     }
 
     fn take_control(
@@ -206,16 +211,6 @@ impl Decoder {
     }
 }
 
-fn whole_message(opcode: Opcode, payload: &[u8]) -> Result<Event, DecodeError> {
-    Ok(match opcode {
-        Opcode::Text => {
-            let text = std::str::from_utf8(payload).map_err(|_| DecodeError::InvalidUtf8)?;
-            Event::Text(text.to_owned())
-        }
-        _ => Event::Binary(payload.to_vec()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +218,10 @@ mod tests {
     #[test]
     fn an_idle_decoder_is_small_and_owns_nothing() {
         assert!(size_of::<Decoder>() <= 96, "{}", size_of::<Decoder>());
-        let mut decoder = Decoder::new(1000);
+        let mut decoder = Decoder::new(DecoderConfig {
+            max_message_bytes: 1000,
+            deflate: true,
+        });
         let mut events = Vec::new();
         // A text in two fragments and a ping between, with a key of zeros, byte by byte.
         let said = b"\x01\x81\0\0\0\0a\x89\x81\0\0\0\0p\x80\x81\0\0\0\0b";

@@ -3,9 +3,13 @@
 //! Frames from a server are not masked, so one encoding serves every reader. A
 //! frame is immutable once made and cheap to clone.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 
 use crate::close::CloseFrame;
+use crate::deflate::deflate;
+use crate::header::COMPRESSED;
 
 /// An empty ping (RFC 6455, section 5.5.2).
 pub const PING_FRAME: &[u8] = &[0x89, 0x00];
@@ -19,52 +23,93 @@ const FINAL_PONG: u8 = 0x8A;
 /// The longest header of a server frame: two bytes and a 64-bit length.
 const MAX_HEADER_BYTES: usize = 10;
 
-/// A text frame, header and payload in one buffer.
+/// Shorter payloads are not worth compressing: a few dozen bytes would be won, in
+/// a packet that is sent anyway.
+const MIN_COMPRESSED_PAYLOAD_BYTES: usize = 1024;
+
+/// A text frame, header and payload in one buffer, and its compressed form once
+/// somebody wants it. Clones share both.
 #[derive(Clone, Debug)]
 pub struct EncodedFrame {
-    bytes: Bytes,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    plain: Bytes,
     payload_start: usize,
+    /// None inside: not worth it.
+    compressed: OnceLock<Option<Bytes>>,
 }
 
 impl EncodedFrame {
     /// Encodes the text that `write_payload` appends (it must be UTF-8).
     pub fn text(write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
-        // The header's length depends on the payload's, so the payload is written
-        // behind room for the longest header and the header is put right before it.
         let mut buffer = Vec::with_capacity(256);
         buffer.resize(MAX_HEADER_BYTES, 0);
         write_payload(&mut buffer);
-        let payload_bytes = buffer.len() - MAX_HEADER_BYTES;
-        let mut header = [FINAL_TEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let header_bytes = if let Ok(length @ 0..=125) = u8::try_from(payload_bytes) {
-            header[1] = length;
-            2
-        } else if let Ok(length) = u16::try_from(payload_bytes) {
-            header[1] = 126;
-            header[2..4].copy_from_slice(&length.to_be_bytes());
-            4
-        } else {
-            header[1] = 127;
-            header[2..10].copy_from_slice(&(payload_bytes as u64).to_be_bytes());
-            10
-        };
-        let start = MAX_HEADER_BYTES - header_bytes;
-        buffer[start..MAX_HEADER_BYTES].copy_from_slice(&header[..header_bytes]);
+        let (plain, payload_start) = finish_frame(FINAL_TEXT, buffer);
         Self {
-            bytes: Bytes::from(buffer).slice(start..),
-            payload_start: header_bytes,
+            shared: Arc::new(Shared {
+                plain,
+                payload_start,
+                compressed: OnceLock::new(),
+            }),
         }
     }
 
     /// Header and payload.
     pub fn wire_bytes(&self) -> &Bytes {
-        &self.bytes
+        &self.shared.plain
+    }
+
+    /// Header and payload for a reader that has negotiated permessage-deflate:
+    /// compressed if that is worth it, which is done at most once.
+    pub fn deflated_wire_bytes(&self) -> &Bytes {
+        if self.payload().len() < MIN_COMPRESSED_PAYLOAD_BYTES {
+            return &self.shared.plain;
+        }
+        let compressed = self.shared.compressed.get_or_init(|| {
+            let mut buffer = vec![0; MAX_HEADER_BYTES];
+            deflate(self.payload(), &mut buffer).then(|| {
+                buffer.shrink_to_fit();
+                finish_frame(FINAL_TEXT | COMPRESSED, buffer).0
+            })
+        });
+        compressed.as_ref().unwrap_or(&self.shared.plain)
     }
 
     /// The payload alone, for transports that make their own header.
     pub fn text_payload(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.payload_start..]).unwrap_or_default()
+        std::str::from_utf8(self.payload()).unwrap_or_default()
     }
+
+    fn payload(&self) -> &[u8] {
+        &self.shared.plain[self.shared.payload_start..]
+    }
+}
+
+/// Puts the header right before a payload that was written behind room for the
+/// longest header, because its length depends on the payload's. Gives the frame
+/// and where its payload begins.
+fn finish_frame(first: u8, mut buffer: Vec<u8>) -> (Bytes, usize) {
+    let payload_bytes = buffer.len() - MAX_HEADER_BYTES;
+    let mut header = [first, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let header_bytes = if let Ok(length @ 0..=125) = u8::try_from(payload_bytes) {
+        header[1] = length;
+        2
+    } else if let Ok(length) = u16::try_from(payload_bytes) {
+        header[1] = 126;
+        header[2..4].copy_from_slice(&length.to_be_bytes());
+        4
+    } else {
+        header[1] = 127;
+        header[2..10].copy_from_slice(&(payload_bytes as u64).to_be_bytes());
+        10
+    };
+    let start = MAX_HEADER_BYTES - header_bytes;
+    buffer[start..MAX_HEADER_BYTES].copy_from_slice(&header[..header_bytes]);
+    (Bytes::from(buffer).slice(start..), header_bytes)
 }
 
 /// Appends the answer to a ping (RFC 6455, section 5.5.3), whose payload the
@@ -116,6 +161,25 @@ mod tests {
             assert_eq!(frame.text_payload(), "x".repeat(length));
             assert_eq!(frame.wire_bytes().len(), header.len() + length);
         }
+    }
+
+    #[test]
+    fn a_frame_is_compressed_once_for_all_its_readers() {
+        let frame = EncodedFrame::text(|payload| payload.extend(b"abc".repeat(1000)));
+        let reader = frame.clone();
+        let compressed = frame.deflated_wire_bytes();
+        assert!(compressed.len() < 100);
+        assert_eq!(compressed[0], FINAL_TEXT | COMPRESSED);
+        assert!(std::ptr::eq(
+            compressed.as_ptr(),
+            reader.deflated_wire_bytes().as_ptr()
+        ));
+    }
+
+    #[test]
+    fn short_frames_are_not_compressed() {
+        let frame = EncodedFrame::text(|payload| payload.extend([b'x'; 500]));
+        assert_eq!(frame.deflated_wire_bytes(), frame.wire_bytes());
     }
 
     #[test]

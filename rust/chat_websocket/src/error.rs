@@ -35,6 +35,8 @@ pub enum Violation {
     NothingToContinue,
     #[error("a message begins inside another")]
     UnfinishedMessage,
+    #[error("a compressed message cannot be inflated")]
+    InvalidCompression,
     #[error("a close frame has half a code")]
     HalfCloseCode,
     #[error("a close code may not be sent")]

@@ -5,6 +5,9 @@ use crate::mask::Mask;
 
 /// Two bytes, a 64-bit length and the masking key.
 pub(crate) const MAX_HEADER_BYTES: usize = 14;
+/// The first frame of a compressed message has this bit (RFC 7692, section 6).
+pub(crate) const COMPRESSED: u8 = 0b0100_0000;
+const RESERVED: u8 = 0b0011_0000;
 /// The longest payload of a control frame.
 pub(crate) const MAX_CONTROL_BYTES: usize = 125;
 
@@ -41,12 +44,15 @@ impl Opcode {
 pub(crate) struct Start {
     pub(crate) opcode: Opcode,
     pub(crate) is_final: bool,
+    pub(crate) is_compressed: bool,
     short_length: u8,
 }
 
 impl Start {
-    pub(crate) fn parse([first, second]: [u8; 2]) -> Result<Self, Violation> {
-        if first & 0b0111_0000 != 0 {
+    /// `deflate`: whether messages may be compressed.
+    pub(crate) fn parse([first, second]: [u8; 2], deflate: bool) -> Result<Self, Violation> {
+        let is_compressed = first & COMPRESSED != 0;
+        if first & RESERVED != 0 || (is_compressed && !deflate) {
             return Err(Violation::ReservedBit);
         }
         if second & 0b1000_0000 == 0 {
@@ -55,8 +61,12 @@ impl Start {
         let start = Self {
             opcode: Opcode::from_bits(first & 0x0F).ok_or(Violation::ReservedOpcode)?,
             is_final: first & 0b1000_0000 != 0,
+            is_compressed,
             short_length: second & 0b0111_1111,
         };
+        if is_compressed && !matches!(start.opcode, Opcode::Text | Opcode::Binary) {
+            return Err(Violation::ReservedBit);
+        }
         if start.opcode.is_control() {
             if !start.is_final {
                 return Err(Violation::FragmentedControl);
@@ -92,6 +102,7 @@ impl Start {
 pub(crate) struct Frame {
     pub(crate) opcode: Opcode,
     pub(crate) is_final: bool,
+    pub(crate) is_compressed: bool,
     pub(crate) mask: Mask,
     /// Bytes of the payload that are still to come.
     pub(crate) remaining: usize,

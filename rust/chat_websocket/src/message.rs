@@ -1,19 +1,35 @@
 //! A data message that has not come to its end yet.
 
-use crate::decoder::Event;
+use crate::deflate::inflate;
 use crate::error::DecodeError;
+use crate::event::Event;
+use crate::header::{Frame, Opcode};
 
 #[derive(Debug)]
 pub(crate) enum Message {
     Text(PartialText),
     Binary(Vec<u8>),
+    Compressed { opcode: Opcode, bytes: Vec<u8> },
 }
 
 impl Message {
+    /// A message that begins with this frame.
+    pub(crate) fn new(frame: &Frame) -> Self {
+        match frame.opcode {
+            opcode if frame.is_compressed => Self::Compressed {
+                opcode,
+                bytes: Vec::new(),
+            },
+            Opcode::Text => Self::Text(PartialText::default()),
+            _ => Self::Binary(Vec::new()),
+        }
+    }
+
+    /// Bytes of its frames so far.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.text.len() + text.cut().len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => bytes.len(),
         }
     }
 
@@ -21,7 +37,7 @@ impl Message {
     pub(crate) fn push(&mut self, piece: &[u8], to_come: usize) -> Result<(), DecodeError> {
         match self {
             Self::Text(text) => text.push(piece, to_come),
-            Self::Binary(bytes) => {
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => {
                 bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), to_come));
                 bytes.extend_from_slice(piece);
                 Ok(())
@@ -29,13 +45,66 @@ impl Message {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<Event, DecodeError> {
+    pub(crate) fn finish(self, max_bytes: usize) -> Result<Finished, DecodeError> {
         match self {
-            Self::Text(text) if text.cut().is_empty() => Ok(Event::Text(text.text)),
+            Self::Text(text) if text.cut().is_empty() => Ok(Event::Text(text.text).into()),
             Self::Text(_) => Err(DecodeError::InvalidUtf8),
-            Self::Binary(bytes) => Ok(Event::Binary(bytes)),
+            Self::Binary(bytes) => Ok(Event::Binary(bytes).into()),
+            Self::Compressed { opcode, bytes } => finish_compressed(opcode, &bytes, max_bytes),
         }
     }
+}
+
+/// A complete message.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) event: Event,
+    /// How long it was made by inflating.
+    pub(crate) inflated_bytes: usize,
+}
+
+impl From<Event> for Finished {
+    fn from(event: Event) -> Self {
+        Self {
+            event,
+            inflated_bytes: 0,
+        }
+    }
+}
+
+/// A message whose only frame lies in one piece.
+pub(crate) fn finish_whole(
+    frame: &Frame,
+    payload: &[u8],
+    max_bytes: usize,
+) -> Result<Finished, DecodeError> {
+    match frame.opcode {
+        opcode if frame.is_compressed => finish_compressed(opcode, payload, max_bytes),
+        Opcode::Text => {
+            let text = std::str::from_utf8(payload).map_err(|_| DecodeError::InvalidUtf8)?;
+            Ok(Event::Text(text.to_owned()).into())
+        }
+        _ => Ok(Event::Binary(payload.to_vec()).into()),
+    }
+}
+
+fn finish_compressed(
+    opcode: Opcode,
+    compressed: &[u8],
+    max_bytes: usize,
+) -> Result<Finished, DecodeError> {
+    let message = inflate(compressed, max_bytes)?;
+    let inflated_bytes = message.len();
+    let event = match opcode {
+        Opcode::Text => {
+            Event::Text(String::from_utf8(message).map_err(|_| DecodeError::InvalidUtf8)?)
+        }
+        _ => Event::Binary(message),
+    };
+    Ok(Finished {
+        event,
+        inflated_bytes,
+    })
 }
 
 /// Text that is checked as it comes, also within a frame: what cannot become

@@ -100,6 +100,16 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// A server's frame as a client would send it.
+pub(crate) fn encode_again(server_frame: &[u8]) -> Vec<u8> {
+    let header_bytes = match server_frame[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    frame(server_frame[0], &server_frame[header_bytes..])
+}
+
 /// The text another implementation finds in a server's frame.
 pub(crate) fn read_text(frame: &[u8]) -> String {
     let mut client = WebSocket::from_raw_socket(Cursor::new(frame.to_vec()), Role::Client, None);

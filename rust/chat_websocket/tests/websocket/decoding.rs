@@ -1,14 +1,23 @@
 //! Rule by rule (RFC 6455).
 
-use chat_websocket::{CloseFrame, DecodeError, Decoder, Event, Violation};
+use chat_websocket::{
+    CloseFrame, DecodeError, Decoder, DecoderConfig, EncodedFrame, Event, Violation,
+};
 
 use crate::client::frame;
 
 const LIMIT: usize = 1000;
 
+fn decoder(deflate: bool) -> Decoder {
+    Decoder::new(DecoderConfig {
+        max_message_bytes: LIMIT,
+        deflate,
+    })
+}
+
 fn decode(frames: &[Vec<u8>]) -> (Vec<Event>, Result<usize, DecodeError>) {
     let mut events = Vec::new();
-    let begun = Decoder::new(LIMIT).decode(&mut frames.concat(), &mut events);
+    let begun = decoder(false).decode(&mut frames.concat(), &mut events);
     (events, begun)
 }
 
@@ -147,10 +156,100 @@ fn close_frames_are_judged_and_end_everything() {
 
 #[test]
 fn what_was_complete_before_an_error_is_given() {
-    let mut decoder = Decoder::new(LIMIT);
+    let mut decoder = decoder(false);
     let mut events = Vec::new();
     let mut input = [frame(0x81, b"x"), vec![0x83, 0x80], frame(0x81, b"y")].concat();
     assert!(decoder.decode(&mut input, &mut events).is_err());
     assert_eq!(decoder.decode(&mut frame(0x81, b"z"), &mut events), Ok(0));
     assert_eq!(events, [text("x")]);
+}
+
+/// "Hello", compressed (RFC 7692, section 7.2.3.1).
+const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+fn decode_deflate(frames: &[Vec<u8>]) -> (Vec<Event>, Result<usize, DecodeError>) {
+    let mut events = Vec::new();
+    let begun = decoder(true).decode(&mut frames.concat(), &mut events);
+    (events, begun)
+}
+
+#[test]
+fn compressed_and_plain_messages_follow_each_other() {
+    let (start, end) = HELLO.split_at(3);
+    let (events, begun) = decode_deflate(&[
+        frame(0xc1, &HELLO),
+        frame(0x81, b"plain"),
+        frame(0x42, start),
+        frame(0x89, b""),
+        frame(0x80, end),
+        frame(0xc1, b"\0"),
+    ]);
+    assert_eq!(
+        events,
+        [
+            text("Hello"),
+            text("plain"),
+            Event::Ping(vec![]),
+            Event::Binary(b"Hello".to_vec()),
+            text(""),
+        ]
+    );
+    assert_eq!(begun, Ok(6));
+}
+
+#[test]
+fn the_bit_of_compression_belongs_to_the_first_frame_of_a_message() {
+    for frames in [
+        vec![frame(0x01, b"a"), frame(0xc0, b"b")],
+        vec![frame(0xc9, b"")],
+        vec![frame(0xc8, b"")],
+        vec![frame(0xa1, b"")],
+    ] {
+        let error = decode_deflate(&frames).1.expect_err("an error");
+        assert_eq!(error, Violation::ReservedBit.into());
+    }
+}
+
+#[test]
+fn compressed_messages_are_judged_like_others() {
+    // Stored blocks, so that the test sees what is in them.
+    let stored = |payload: &[u8]| {
+        let length = payload.len() as u16;
+        let mut block = vec![0];
+        block.extend(length.to_le_bytes());
+        block.extend((!length).to_le_bytes());
+        block.extend(payload);
+        block
+    };
+    let bomb = EncodedFrame::text(|payload| payload.extend([b'x'; LIMIT + 1]));
+    let two_blocks = [stored(&[b'x'; 10]), stored(&[b'x'; 970]), vec![0]].concat();
+    for (compressed, expected) in [
+        (two_blocks, Ok(1)),
+        (
+            bomb.deflated_wire_bytes()[2..].to_vec(),
+            Err(DecodeError::MessageTooBig),
+        ),
+        (
+            [stored(b"caf\xe9"), vec![0]].concat(),
+            Err(DecodeError::InvalidUtf8),
+        ),
+        (vec![0xff], Err(Violation::InvalidCompression.into())),
+    ] {
+        assert_eq!(decode_deflate(&[frame(0xc1, &compressed)]).1, expected);
+    }
+}
+
+#[test]
+fn inflated_bytes_count_like_frames() {
+    let bomb = EncodedFrame::text(|payload| payload.extend([b'x'; 40_960]));
+    let compressed = bomb.deflated_wire_bytes();
+    // Two bytes of header: the payload is below 126 bytes.
+    let mut input = frame(0xc1, &compressed[2..]);
+    let mut events = Vec::new();
+    let mut decoder = Decoder::new(DecoderConfig {
+        max_message_bytes: 50_000,
+        deflate: true,
+    });
+    assert_eq!(decoder.decode(&mut input, &mut events), Ok(1 + 10));
+    assert_eq!(events.len(), 1);
 }

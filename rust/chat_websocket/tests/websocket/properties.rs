@@ -1,6 +1,6 @@
 //! What must hold for any stream of frames, and for bytes that are none.
 
-use chat_websocket::{DecodeError, Decoder, EncodedFrame, Event};
+use chat_websocket::{DecodeError, Decoder, DecoderConfig, EncodedFrame, Event};
 use proptest::prelude::*;
 
 use crate::client::{self, Said, encode};
@@ -9,7 +9,10 @@ const LIMIT: usize = 1 << 20;
 
 /// Feeds a stream in pieces that end at the given places, one by one at the end.
 fn decode(stream: &[u8], cuts: &[usize]) -> (Vec<Event>, Option<DecodeError>) {
-    let mut decoder = Decoder::new(LIMIT);
+    let mut decoder = Decoder::new(DecoderConfig {
+        max_message_bytes: LIMIT,
+        deflate: true,
+    });
     let mut events = Vec::new();
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
     cuts.extend([0, stream.len()]);
@@ -63,5 +66,15 @@ proptest! {
         let frame = EncodedFrame::text(|buffer| buffer.extend_from_slice(payload.as_bytes()));
         prop_assert_eq!(frame.text_payload(), &payload);
         prop_assert_eq!(client::read_text(frame.wire_bytes()), payload);
+    }
+
+    #[test]
+    fn what_is_compressed_inflates_to_the_same(words in prop::collection::vec("\\PC{1,9}", 1..60), times in 1usize..30) {
+        let payload = words.concat().repeat(times);
+        let frame = EncodedFrame::text(|buffer| buffer.extend_from_slice(payload.as_bytes()));
+        let compressed = frame.deflated_wire_bytes();
+        prop_assert!(compressed.len() <= frame.wire_bytes().len());
+        let stream = client::encode_again(compressed);
+        prop_assert_eq!(decode(&stream, &[]), (vec![Event::Text(payload)], None));
     }
 }

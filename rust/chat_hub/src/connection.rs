@@ -19,7 +19,7 @@ use crate::bridge::BridgeOutput;
 use crate::disconnect::DisconnectReason;
 use crate::heartbeat::Pulse;
 use crate::outbox::Outbox;
-use crate::round::{Delivery, Importance, Portion, Round};
+use crate::round::{Delivery, Importance, Portion, Round, WireForm};
 use crate::shard::ShardState;
 use crate::stream::Stream;
 
@@ -72,6 +72,7 @@ pub struct Connection {
 pub(crate) enum LocalLink {
     Socket {
         stream: Stream,
+        form: WireForm,
         outbox: RefCell<Outbox>,
         draining: Cell<bool>,
     },
@@ -266,8 +267,8 @@ impl Connection {
         greeting: &[EncodedFrame],
     ) -> Result<(), DisconnectReason> {
         match &self.link {
-            LocalLink::Socket { .. } => {
-                let frames = greeting.iter().map(|frame| frame.wire_bytes().clone());
+            LocalLink::Socket { form, .. } => {
+                let frames = greeting.iter().map(|frame| form.of(frame).clone());
                 self.queue_and_drain(preamble.into_iter().chain(frames))
             }
             LocalLink::Bridge(output) => {
@@ -284,16 +285,43 @@ impl Connection {
     /// # Errors
     /// Why the connection must end. The caller does that after its loop over readers.
     pub(crate) fn deliver(self: &Rc<Self>, round: &Round) -> Result<(), DisconnectReason> {
-        match round.portion(self) {
-            Portion::Common(round) => self.write_or_queue(round.wire(), round.common()),
-            Portion::Own(deliveries) => {
-                let wire = deliveries
-                    .iter()
-                    .flat_map(|delivery| delivery.frame.wire_bytes().iter().copied())
-                    .collect::<Vec<u8>>();
+        let portion = round.portion(self);
+        match (&self.link, portion) {
+            (LocalLink::Socket { form, .. }, Portion::Common(round)) => {
+                self.write_or_queue(round.wire(*form), round.common())
+            }
+            (LocalLink::Socket { form, .. }, Portion::Own(deliveries)) => {
+                let frames = deliveries.iter().map(|delivery| form.of(&delivery.frame));
+                let wire: Vec<u8> = frames.flat_map(|frame| frame.iter().copied()).collect();
                 self.write_or_queue(&wire, deliveries.into_iter())
             }
+            (LocalLink::Bridge(output), Portion::Common(round)) => {
+                self.push_all(output, round.common())
+            }
+            (LocalLink::Bridge(output), Portion::Own(deliveries)) => {
+                self.push_all(output, deliveries.into_iter())
+            }
         }
+    }
+
+    /// Announcements are not left out here: nobody would notice on this thread when
+    /// the other server has caught up.
+    fn push_all<'a>(
+        &self,
+        output: &BridgeOutput,
+        deliveries: impl Iterator<Item = &'a Delivery>,
+    ) -> Result<(), DisconnectReason> {
+        let max_bytes = self.shard.outbox_max_bytes();
+        for delivery in deliveries {
+            let is_lossy = delivery.importance == Importance::Lossy;
+            if is_lossy && is_behind(output.waiting_bytes(), max_bytes) {
+                continue;
+            }
+            if !output.push(&delivery.frame, max_bytes) {
+                return Err(DisconnectReason::SlowConsumer);
+            }
+        }
+        Ok(())
     }
 
     /// Writes `wire`, the frames of the deliveries one after the other, as far as
@@ -303,11 +331,16 @@ impl Connection {
         wire: &[u8],
         deliveries: impl Iterator<Item = &'a Delivery>,
     ) -> Result<(), DisconnectReason> {
-        let max_bytes = self.shard.outbox_max_bytes();
-        let (stream, outbox) = match &self.link {
-            LocalLink::Socket { stream, outbox, .. } => (stream, outbox),
-            LocalLink::Bridge(output) => return push_all(output, deliveries, max_bytes),
+        let LocalLink::Socket {
+            stream,
+            form,
+            outbox,
+            ..
+        } = &self.link
+        else {
+            return Ok(());
         };
+        let max_bytes = self.shard.outbox_max_bytes();
         let mut outbox = outbox.borrow_mut();
         let mut written = 0;
         if outbox.is_empty() {
@@ -324,7 +357,7 @@ impl Connection {
             }
         }
         for delivery in deliveries {
-            let bytes = delivery.frame.wire_bytes();
+            let bytes = form.of(&delivery.frame);
             if written >= bytes.len() {
                 written -= bytes.len();
                 continue;
@@ -423,30 +456,12 @@ fn is_behind(waiting_bytes: usize, max_bytes: usize) -> bool {
     waiting_bytes > max_bytes / 4
 }
 
-/// Announcements are not left out here: nobody would notice on this thread when
-/// the other server has caught up.
-fn push_all<'a>(
-    output: &BridgeOutput,
-    deliveries: impl Iterator<Item = &'a Delivery>,
-    max_bytes: usize,
-) -> Result<(), DisconnectReason> {
-    for delivery in deliveries {
-        let is_lossy = delivery.importance == Importance::Lossy;
-        if is_lossy && is_behind(output.waiting_bytes(), max_bytes) {
-            continue;
-        }
-        if !output.push(&delivery.frame, max_bytes) {
-            return Err(DisconnectReason::SlowConsumer);
-        }
-    }
-    Ok(())
-}
-
 async fn drain(connection: Rc<Connection>) {
     let LocalLink::Socket {
         stream,
         outbox,
         draining,
+        ..
     } = &connection.link
     else {
         return;

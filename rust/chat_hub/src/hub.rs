@@ -16,7 +16,8 @@ use crate::presence::Profile;
 use crate::registry::Registry;
 use crate::room::Room;
 use crate::round::{Audience, Delivery, Importance};
-use crate::shard::{self, Command, NewConnection, Selector};
+use crate::shard::{Command, NewConnection, Selector};
+use crate::worker;
 
 /// Bytes of messages that may be between acceptance and the last shard's write.
 const IN_FLIGHT_KIBIBYTES: u32 = 64 * 1024;
@@ -102,7 +103,7 @@ impl Hub {
             let registry = Arc::clone(&registry);
             let thread = std::thread::Builder::new()
                 .name(format!("chat-shard-{index}"))
-                .spawn(move || shard::run(&runtime, index, registry, commands))
+                .spawn(move || worker::run(&runtime, index, registry, commands))
                 .map_err(HubError::Thread)?;
             threads.push(thread);
         }

@@ -25,6 +25,7 @@ mod room;
 mod round;
 mod shard;
 mod stream;
+mod worker;
 
 pub use bridge::{BridgeOutput, OutputBatch};
 pub use connection::{Connection, ConnectionId, ConnectionRef};

@@ -14,6 +14,23 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::{Connection, ConnectionId, ConnectionRef};
 
+/// How a reader takes frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireForm {
+    Plain,
+    /// It has negotiated permessage-deflate.
+    Deflated,
+}
+
+impl WireForm {
+    pub(crate) fn of(self, frame: &EncodedFrame) -> &Bytes {
+        match self {
+            Self::Plain => frame.wire_bytes(),
+            Self::Deflated => frame.deflated_wire_bytes(),
+        }
+    }
+}
+
 /// What a frame is to a reader that is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Importance {
@@ -70,8 +87,9 @@ pub(crate) struct Round {
     /// Position of the first delivery in the room's stream of deliveries.
     first: u64,
     deliveries: Vec<Delivery>,
-    /// What a reader without exception gets.
-    wire: OnceLock<Bytes>,
+    /// What a reader without exception gets, in either form.
+    plain: OnceLock<Bytes>,
+    deflated: OnceLock<Bytes>,
     excepted: Vec<UserId>,
     targets: Vec<ConnectionRef>,
     shards_left: AtomicUsize,
@@ -95,7 +113,8 @@ impl Round {
             room,
             first,
             deliveries,
-            wire: OnceLock::new(),
+            plain: OnceLock::new(),
+            deflated: OnceLock::new(),
             excepted,
             targets,
             shards_left: AtomicUsize::new(0),
@@ -141,16 +160,19 @@ impl Round {
         found.is_ok()
     }
 
-    /// The bytes of the common portion.
-    pub(crate) fn wire(&self) -> &Bytes {
-        self.wire.get_or_init(|| {
-            let mut frames = self.common().map(|delivery| delivery.frame.wire_bytes());
-            match (frames.next(), frames.next()) {
-                (None, _) => Bytes::new(),
+    /// The bytes of the common portion, put together once for all who take that form.
+    pub(crate) fn wire(&self, form: WireForm) -> &Bytes {
+        let wire = match form {
+            WireForm::Plain => &self.plain,
+            WireForm::Deflated => &self.deflated,
+        };
+        wire.get_or_init(|| {
+            let frames = || self.common().map(|delivery| form.of(&delivery.frame));
+            let (mut first, bytes) = (frames(), frames().map(Bytes::len).sum());
+            match (first.next(), first.next()) {
                 (Some(only), None) => only.clone(),
                 _ => {
-                    let frames = || self.common().map(|delivery| delivery.frame.wire_bytes());
-                    let mut buffer = BytesMut::with_capacity(frames().map(Bytes::len).sum());
+                    let mut buffer = BytesMut::with_capacity(bytes);
                     frames().for_each(|frame| buffer.extend_from_slice(frame));
                     buffer.freeze()
                 }

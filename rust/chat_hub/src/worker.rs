@@ -1,0 +1,193 @@
+//! The loop of a shard's thread.
+//!
+//! It takes what is queued, writes a part of every round it has, and yields:
+//! sessions read, and the next rounds build up meanwhile. A round of a large room
+//! takes several turns, so that other rooms get theirs in between.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_protocol::ids::RoomId;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use crate::connection::Connection;
+use crate::flow::HoldId;
+use crate::registry::Registry;
+use crate::round::Round;
+use crate::shard::{Command, ShardState};
+
+/// Commands taken from the queue at once.
+const BATCH: usize = 256;
+/// Readers of one room that are written to before other rooms and tasks get a turn.
+const READERS_PER_TURN: usize = 1024;
+/// How long what is stored may wait for other messages of the room to come back
+/// from the database. Longer than a commit, shorter than anybody notices.
+const LONGEST_HOLD: Duration = Duration::from_millis(5);
+
+/// A round that is being written.
+struct Writing {
+    round: Arc<Round>,
+    readers: Vec<Rc<Connection>>,
+    next: usize,
+}
+
+impl Writing {
+    /// Writes to the next readers; true when all have been written to.
+    fn turn(&mut self) -> bool {
+        let end = self.readers.len().min(self.next + READERS_PER_TURN);
+        for connection in &self.readers[self.next..end] {
+            if connection.is_open()
+                && let Err(reason) = connection.deliver(&self.round)
+            {
+                connection.disconnect(reason);
+            }
+        }
+        self.next = end;
+        end == self.readers.len()
+    }
+}
+
+/// The loop of a shard.
+struct Worker {
+    state: Rc<ShardState>,
+    queue: mpsc::UnboundedReceiver<Command>,
+    /// Rounds that are being written, each of another room.
+    writing: VecDeque<Writing>,
+    /// Rooms whose round is written here.
+    written: Vec<Arc<Round>>,
+    /// In the order in which they expire.
+    holds: VecDeque<(Instant, RoomId, HoldId)>,
+}
+
+impl Worker {
+    /// Serves until it is told to shut down.
+    async fn run(mut self) {
+        let mut commands = Vec::with_capacity(BATCH);
+        loop {
+            if self.writing.is_empty() {
+                let far_away = || Instant::now() + Duration::from_secs(3600);
+                let timer = self.next_timer().unwrap_or_else(far_away);
+                tokio::select! {
+                    biased;
+                    taken = self.queue.recv_many(&mut commands, BATCH) => if taken == 0 {
+                        return;
+                    },
+                    () = tokio::time::sleep_until(timer) => {}
+                }
+            } else {
+                while commands.len() < BATCH
+                    && let Ok(command) = self.queue.try_recv()
+                {
+                    commands.push(command);
+                }
+            }
+            for command in commands.drain(..) {
+                if let Some((patience, done)) = self.take(command) {
+                    self.write_everything();
+                    self.state.shut_down(patience).await;
+                    let _ = done.send(());
+                    return;
+                }
+            }
+            self.write_turn();
+            // Sessions read what has come meanwhile; only then does a written
+            // round end, so that the room's next one can wait for that.
+            tokio::task::yield_now().await;
+            for round in self.written.drain(..) {
+                if round.shard_done() {
+                    self.state.registry().end_round(round.room);
+                }
+            }
+            self.run_timers();
+        }
+    }
+
+    /// Does what a command says; gives back what to do for a shut-down.
+    fn take(&mut self, command: Command) -> Option<(Duration, oneshot::Sender<()>)> {
+        match command {
+            Command::Attach(attachment) => self.state.attach(*attachment),
+            Command::Write(round) => {
+                let readers = self.state.readers(&round);
+                self.writing.push_back(Writing {
+                    round,
+                    readers,
+                    next: 0,
+                });
+            }
+            Command::Hold { room, hold } => {
+                let expiry = Instant::now() + LONGEST_HOLD;
+                self.holds.push_back((expiry, room, hold));
+            }
+            Command::Disconnect { selector, reason } => {
+                self.state
+                    .disconnect(|connection| selector.matches(connection), reason);
+            }
+            Command::Shutdown { patience, done } => return Some((patience, done)),
+        }
+        None
+    }
+
+    /// A part of every round.
+    fn write_turn(&mut self) {
+        for _ in 0..self.writing.len() {
+            let Some(mut writing) = self.writing.pop_front() else {
+                return;
+            };
+            if writing.turn() {
+                self.written.push(writing.round);
+            } else {
+                self.writing.push_back(writing);
+            }
+        }
+    }
+
+    /// All rounds to their ends, those of one room in order.
+    fn write_everything(&mut self) {
+        for mut writing in self.writing.drain(..) {
+            while !writing.turn() {}
+        }
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        let hold = self.holds.front().map(|(expiry, ..)| *expiry);
+        self.state.beat_time().into_iter().chain(hold).min()
+    }
+
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        while let Some((_, room, hold)) = self.holds.pop_front_if(|(expiry, ..)| *expiry <= now) {
+            self.state.registry().hold_expired(room, hold);
+        }
+        if self.state.beat_time().is_some_and(|due| due <= now) {
+            self.state.beat();
+        }
+    }
+}
+
+/// Serves the commands of one shard until it is told to shut down.
+pub(crate) fn run(
+    runtime: &Runtime,
+    index: usize,
+    registry: Arc<Registry>,
+    queue: mpsc::UnboundedReceiver<Command>,
+) {
+    let worker = Worker {
+        state: Rc::new(ShardState::new(index, registry)),
+        queue,
+        writing: VecDeque::new(),
+        written: Vec::new(),
+        holds: VecDeque::new(),
+    };
+    let tasks = LocalSet::new();
+    // A task like the sessions, so that they all take turns: after a yield the
+    // sessions whose sockets were readable have run.
+    let worker = tasks.spawn_local(worker.run());
+    if tasks.block_on(runtime, worker).is_err() {
+        tracing::error!("a socket thread ended with a panic");
+    }
+}

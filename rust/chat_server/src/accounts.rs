@@ -23,6 +23,25 @@ pub struct Identity {
     pub(crate) user: User,
 }
 
+impl Bearer {
+    /// The name to look up.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.subject
+    }
+
+    /// Judges what was found under that name.
+    pub(crate) fn prove(&self, found: Option<User>) -> Result<Identity, ServiceError> {
+        let user = found.ok_or(ServiceError::InvalidToken)?;
+        if self.0.user_id.is_some_and(|id| id != user.id.0) {
+            return Err(ServiceError::InvalidToken);
+        }
+        if !user.is_active {
+            return Err(ServiceError::InactiveUser);
+        }
+        Ok(Identity { user })
+    }
+}
+
 impl Identity {
     pub(crate) fn user_id(&self) -> UserId {
         self.user.id
@@ -56,19 +75,8 @@ impl Chat {
     /// # Errors
     /// `InvalidToken` for an unknown user and for a username that has changed hands; `InactiveUser`.
     pub async fn authenticate(&self, bearer: &Bearer) -> Result<Identity, ServiceError> {
-        let Bearer(claims) = bearer;
-        let user = self
-            .database
-            .find_user_by_username(&claims.subject)
-            .await?
-            .ok_or(ServiceError::InvalidToken)?;
-        if claims.user_id.is_some_and(|id| id != user.id.0) {
-            return Err(ServiceError::InvalidToken);
-        }
-        if !user.is_active {
-            return Err(ServiceError::InactiveUser);
-        }
-        Ok(Identity { user })
+        let user = self.database.find_user_by_username(bearer.name()).await?;
+        bearer.prove(user)
     }
 
     /// The caller's own User.

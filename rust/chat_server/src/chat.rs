@@ -4,6 +4,7 @@ use chat_auth::TokenAuthority;
 use chat_database::{Database, MessageWriter};
 use chat_hub::Hub;
 
+use crate::entrance::Entrance;
 use crate::passwords::Passwords;
 
 /// The use cases of the service; the methods stand in one file per subject.
@@ -14,4 +15,5 @@ pub struct Chat {
     pub(crate) hub: Hub,
     pub(crate) tokens: TokenAuthority,
     pub(crate) passwords: Passwords,
+    pub(crate) entrance: Entrance,
 }

@@ -10,6 +10,7 @@ mod accounts;
 mod answers;
 mod chat;
 mod config;
+mod entrance;
 mod error;
 mod files;
 mod messages;

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_sweep;
 use crate::chat::Chat;
 use crate::config::ServiceConfig;
+use crate::entrance::Entrance;
 use crate::error::ServiceError;
 use crate::passwords::Passwords;
 
@@ -57,6 +58,7 @@ impl Service {
             outbox_max_bytes: config.outbox_max_bytes,
         })?;
         let chat = Arc::new(Chat {
+            entrance: Entrance::open(database.clone()),
             database,
             writer,
             hub: hub.clone(),

@@ -41,9 +41,9 @@ impl ChatBackend for Chat {
 
 impl Chat {
     async fn admit_bearer(&self, room_id: RoomId, token: &str) -> Result<Admission, ServiceError> {
-        let identity = self.authenticate(&self.identify(token)?).await?;
-        let access = self
-            .accessible_room(room_id.0.into(), identity.user_id())
+        let (identity, access) = self
+            .entrance
+            .decide(&self.identify(token)?, room_id)
             .await?;
         Ok(Admission {
             profile: Arc::new(profile_of(&identity.user)),

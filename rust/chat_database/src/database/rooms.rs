@@ -29,6 +29,16 @@ impl Database {
         query!(self, read rooms::find_details(id))
     }
 
+    /// For each name and room the user of that name, and the room with the
+    /// user's place in it, see [`RoomAccess::allows`]: what handshakes are decided
+    /// by, in a fixed number of queries for all of them.
+    pub async fn find_entries(
+        &self,
+        wanted: Vec<(String, RoomId)>,
+    ) -> Result<Vec<(Option<User>, Option<RoomAccess>)>, DatabaseError> {
+        query!(self, read access::find_entries(&wanted))
+    }
+
     /// The room and the user's place in it, see [`RoomAccess::allows`].
     pub async fn find_room_access(
         &self,

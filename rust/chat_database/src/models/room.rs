@@ -36,7 +36,8 @@ pub struct RoomDetails {
     pub members: Vec<Arc<User>>,
 }
 
-/// A room and whether one user has a membership row in it.
+/// A room and whether one user has a membership row in it; for a public room
+/// that may not have been looked up and be false.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomAccess {
     pub room: Room,

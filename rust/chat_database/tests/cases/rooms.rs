@@ -242,3 +242,50 @@ async fn lost_access_is_found_whoever_took_it() {
     let nobody = database.find_lost_access(Vec::new()).await;
     assert_eq!(nobody.expect("a check"), []);
 }
+
+#[tokio::test]
+async fn entries_are_found_for_many_at_once() {
+    let fixture = Fixture::new().await;
+    let ana = fixture.user("ana").await;
+    let bo = fixture.user("bo \"ñ\" \\ {1,2}").await;
+    let public = fixture.room(ana.id, false).await.room.id;
+    let private = fixture.room(ana.id, true).await.room.id;
+    let database = &fixture.database;
+    database.add_member(private, bo.id).await.expect("a join");
+    let eva = fixture.user("eva").await;
+    let wanted = |name: &str, room: RoomId| (name.to_owned(), room);
+    let entries = database
+        .find_entries(vec![
+            wanted(&bo.username, private),
+            wanted("eva", private),
+            wanted("eva", public),
+            wanted("EVA", public),
+            wanted("ana", RoomId(99)),
+            wanted(&bo.username, private),
+        ])
+        .await
+        .expect("entries");
+    let seen: Vec<_> = entries
+        .iter()
+        .map(|(user, access)| {
+            let user = user.as_ref().map(|user| user.id);
+            let allowed = user
+                .zip(access.as_ref())
+                .is_some_and(|(user, access)| access.allows(user));
+            (user, access.as_ref().map(|access| access.room.id), allowed)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (Some(bo.id), Some(private), true),
+            (Some(eva.id), Some(private), false),
+            (Some(eva.id), Some(public), true),
+            (None, Some(public), false),
+            (Some(ana.id), None, false),
+            (Some(bo.id), Some(private), true),
+        ]
+    );
+    let nothing = database.find_entries(Vec::new()).await.expect("entries");
+    assert_eq!(nothing, []);
+}

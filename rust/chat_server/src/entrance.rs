@@ -1,0 +1,120 @@
+//! Decides handshakes, all that wait at once by one look-up.
+//!
+//! While one look-up is under way, the next handshakes gather; there is no timer,
+//! and one that comes alone is looked up at once. So thousands of sockets that
+//! come back together cost some hundred queries, and nothing has to be kept and
+//! invalidated: each decision is by what the database said after the handshake
+//! arrived.
+
+use std::time::Duration;
+
+use chat_database::{Database, DatabaseError, RoomAccess, User};
+use chat_protocol::ids::RoomId;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::accounts::{Bearer, Identity};
+use crate::error::ServiceError;
+
+/// How many handshakes may wait; more wait outside.
+const QUEUE_LENGTH: usize = 4096;
+/// How many share a look-up. More gain nothing and delay the first.
+const GROUP_LENGTH: usize = 256;
+/// The next group must not wait for ever behind a server that hangs.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was found for a handshake.
+type Entry = (Option<User>, Option<RoomAccess>);
+
+struct Pending {
+    name: String,
+    room: RoomId,
+    /// None if nothing could be looked up.
+    found: oneshot::Sender<Option<Entry>>,
+}
+
+/// Its task ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    queue: mpsc::Sender<Pending>,
+}
+
+impl Entrance {
+    /// Starts the task, on the current tokio runtime.
+    pub(crate) fn open(database: Database) -> Self {
+        let (queue, pending) = mpsc::channel(QUEUE_LENGTH);
+        tokio::spawn(run(database, pending));
+        Self { queue }
+    }
+
+    /// Whether the bearer may enter the room.
+    ///
+    /// # Errors
+    /// Those of `Chat::authenticate`, `RoomNotFound`, `RoomAccessDenied`.
+    pub(crate) async fn decide(
+        &self,
+        bearer: &Bearer,
+        room: RoomId,
+    ) -> Result<(Identity, RoomAccess), ServiceError> {
+        let (found, answer) = oneshot::channel();
+        let pending = Pending {
+            name: bearer.name().to_owned(),
+            room,
+            found,
+        };
+        // A task that has ended drops the sender of the answer.
+        let _ = self.queue.send(pending).await;
+        let entry = answer.await.ok().flatten();
+        let (user, access) = entry.ok_or(ServiceError::NotRunning)?;
+        let identity = bearer.prove(user)?;
+        let access = access.ok_or(DatabaseError::RoomNotFound)?;
+        if access.allows(identity.user_id()) {
+            Ok((identity, access))
+        } else {
+            Err(ServiceError::RoomAccessDenied)
+        }
+    }
+}
+
+async fn run(database: Database, mut queue: mpsc::Receiver<Pending>) {
+    let mut group = Vec::with_capacity(GROUP_LENGTH);
+    while queue.recv_many(&mut group, GROUP_LENGTH).await > 0 {
+        match look_up(&database, &group).await {
+            Some(entries) => {
+                for (pending, entry) in group.drain(..).zip(entries) {
+                    // Nobody waits any more if the client is gone.
+                    let _ = pending.found.send(Some(entry));
+                }
+            }
+            None => {
+                // Whoever queued up meanwhile would only wait for the same
+                // answer, the last of them for many timeouts in a row.
+                while let Ok(pending) = queue.try_recv() {
+                    group.push(pending);
+                }
+                for pending in group.drain(..) {
+                    let _ = pending.found.send(None);
+                }
+            }
+        }
+    }
+}
+
+async fn look_up(database: &Database, group: &[Pending]) -> Option<Vec<Entry>> {
+    let wanted = group
+        .iter()
+        .map(|pending| (pending.name.clone(), pending.room))
+        .collect();
+    let handshakes = group.len();
+    match tokio::time::timeout(LOOK_UP_TIMEOUT, database.find_entries(wanted)).await {
+        Ok(Ok(entries)) => Some(entries),
+        Ok(Err(error)) => {
+            let error = error.report();
+            tracing::warn!(error, handshakes, "handshakes could not be decided");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(handshakes, "deciding handshakes took too long");
+            None
+        }
+    }
+}

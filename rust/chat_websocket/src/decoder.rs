@@ -176,7 +176,12 @@ impl Decoder {
             None if is_last => finish_whole(frame, payload, max_bytes)?,
             message => {
                 let mut message = message.unwrap_or_else(|| Box::new(Message::new(frame)));
-                message.push(payload, frame.remaining)?;
+                let may_follow = if frame.is_final {
+                    frame.remaining
+                } else {
+                    max_bytes
+                };
+                message.push(payload, may_follow)?;
                 if !is_last {
                     self.message = Some(message);
                     return Ok(0);

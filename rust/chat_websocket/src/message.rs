@@ -33,12 +33,17 @@ impl Message {
         }
     }
 
-    /// Appends a piece; `to_come` bytes of its frame are still missing.
-    pub(crate) fn push(&mut self, piece: &[u8], to_come: usize) -> Result<(), DecodeError> {
+    /// Appends a piece, behind which at most `may_follow` bytes will come.
+    pub(crate) fn push(&mut self, piece: &[u8], may_follow: usize) -> Result<(), DecodeError> {
         match self {
-            Self::Text(text) => text.push(piece, to_come),
+            Self::Text(text) => text.push(piece, may_follow),
             Self::Binary(bytes) | Self::Compressed { bytes, .. } => {
-                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), to_come));
+                bytes.reserve_exact(growth(
+                    bytes.len(),
+                    bytes.capacity(),
+                    piece.len(),
+                    may_follow,
+                ));
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
@@ -122,12 +127,12 @@ impl PartialText {
         &self.cut[..usize::from(self.cut_bytes)]
     }
 
-    fn push(&mut self, piece: &[u8], to_come: usize) -> Result<(), DecodeError> {
+    fn push(&mut self, piece: &[u8], may_follow: usize) -> Result<(), DecodeError> {
         self.text.reserve_exact(growth(
             self.text.len(),
             self.text.capacity(),
             self.cut().len() + piece.len(),
-            to_come,
+            may_follow,
         ));
         let mut piece = piece;
         while self.cut_bytes > 0 {
@@ -164,15 +169,16 @@ fn split_cut(bytes: &[u8]) -> Result<(&str, &[u8]), DecodeError> {
     }
 }
 
-/// How much to reserve for a piece: at least doubling, but not beyond the end of
-/// the frame, and never for bytes that were only announced.
-fn growth(len: usize, capacity: usize, piece: usize, to_come: usize) -> usize {
+/// How much to reserve for a piece: doubling, so that many small pieces are not
+/// copied again and again, but not beyond the end of the message if that is known,
+/// and never for bytes that were only announced.
+fn growth(len: usize, capacity: usize, piece: usize, may_follow: usize) -> usize {
     if len + piece <= capacity {
         return piece;
     }
     (2 * capacity)
         .saturating_sub(len)
-        .clamp(piece, piece + to_come)
+        .clamp(piece, piece + may_follow)
 }
 
 #[cfg(test)]
@@ -183,8 +189,8 @@ mod tests {
     fn memory_follows_what_came_and_not_what_was_announced() {
         let mut message = Message::Binary(Vec::new());
         let mut capacities = Vec::new();
-        for to_come in [900, 800, 700, 600, 500, 400, 300, 200, 100, 0] {
-            message.push(&[0; 100], to_come).expect("any bytes");
+        for may_follow in [900, 800, 700, 600, 500, 400, 300, 200, 100, 0] {
+            message.push(&[0; 100], may_follow).expect("any bytes");
             if let Message::Binary(bytes) = &message {
                 capacities.push(bytes.capacity());
             }
@@ -193,6 +199,19 @@ mod tests {
             capacities,
             [100, 200, 400, 400, 800, 800, 800, 800, 1000, 1000]
         );
+    }
+
+    #[test]
+    fn many_small_fragments_are_not_copied_again_and_again() {
+        let mut message = Message::Binary(Vec::new());
+        let mut capacities = std::collections::BTreeSet::new();
+        for _ in 0..10_000 {
+            message.push(b"x", 1_000_000).expect("any bytes");
+            if let Message::Binary(bytes) = &message {
+                capacities.insert(bytes.capacity());
+            }
+        }
+        assert!(capacities.len() < 20, "{capacities:?}");
     }
 
     #[test]

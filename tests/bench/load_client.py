@@ -105,15 +105,20 @@ class SocketClient(Client):
             self.__exit__(type(error), error, None)
             raise
 
-    def load(self, seconds: float, *loads: dict[str, Any]) -> Result:
-        """Messages for some time, by one or more groups of senders."""
-        return self.command(
+    def load(self, seconds: float, load: dict[str, Any], *, content_bytes: int = CONTENT_BYTES) -> Result:
+        """Messages for some time."""
+        self.start_load(seconds, load, content_bytes=content_bytes)
+        return self.result()
+
+    def start_load(self, seconds: float, load: dict[str, Any], *, content_bytes: int = CONTENT_BYTES) -> None:
+        """As :meth:`load`, without waiting for the result."""
+        self._write(
             {
                 "command": "load",
-                "content_bytes": CONTENT_BYTES,
+                "content_bytes": content_bytes,
                 "warm_up_seconds": WARM_UP_SECONDS,
                 "seconds": seconds,
-                "loads": loads,
+                **load,
             }
         )
 
@@ -126,16 +131,14 @@ class SocketClient(Client):
         return self.command({"command": "reconnect"})
 
 
-def closed_loop(in_flight: int, senders: int, *, rooms: int = 1) -> dict[str, Any]:
-    """Senders that wait for messages of theirs to come back, so that ``in_flight`` are under way."""
-    pace = {"closed": {"in_flight": in_flight}}
-    return {"first_room": 0, "rooms": rooms, "senders_per_room": senders, "pace": pace}
+def closed_loop(in_flight: int, senders: int) -> dict[str, Any]:
+    """Senders of each room that wait for messages to come back, so that ``in_flight`` are under way over all rooms."""
+    return {"senders_per_room": senders, "pace": {"closed": {"in_flight": in_flight}}}
 
 
-def open_loop(per_second: float, senders: int, *, room: int = 0, burst: int = 1) -> dict[str, Any]:
-    """Messages to one room at fixed times, whatever comes back."""
-    pace = {"open": {"per_second": per_second, "burst": burst}}
-    return {"first_room": room, "rooms": 1, "senders_per_room": senders, "pace": pace}
+def open_loop(per_second: float, senders: int, *, burst: int = 1) -> dict[str, Any]:
+    """Senders that write at fixed times, whatever comes back, ``burst`` messages at once."""
+    return {"senders_per_room": senders, "pace": {"open": {"per_second": per_second, "burst": burst}}}
 
 
 def measure_requests(server: Server, request: dict[str, Any], seconds: float) -> Result:

@@ -27,6 +27,7 @@ const SLOW_READ: Duration = Duration::from_secs(1);
 const SLOW_RECEIVE_BUFFER: usize = 4096;
 /// Before it comes back.
 const PAUSE: Duration = Duration::from_millis(100);
+const PING: &[u8] = b"{\"type\":\"ping\"}";
 const TYPING: &[u8] = b"{\"type\":\"typing\",\"typing\":true}";
 
 #[derive(Debug, Serialize)]
@@ -134,7 +135,8 @@ impl Client {
                 self.stream.write_all(&start)?;
                 flood(Opcode::Continuation, false, b"x")
             }
-            Behaviour::FrameFlood => flood(Opcode::Text, true, TYPING),
+            Behaviour::FrameFlood => flood(Opcode::Text, true, PING),
+            Behaviour::TypingFlood => flood(Opcode::Text, true, TYPING),
         };
         let mut written = 0;
         let mut next = Instant::now();

@@ -24,6 +24,8 @@ pub(crate) enum BenchError {
         expected: u64,
         within: Duration,
     },
+    #[error("frames have not stopped coming for {0:?}")]
+    Restless(Duration),
     #[error("socket {socket} ended: {reason}")]
     Ended { socket: usize, reason: String },
     #[error("{0}")]

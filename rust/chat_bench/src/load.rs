@@ -13,12 +13,12 @@ use crate::error::BenchError;
 use crate::ledger::{Ledger, Sender};
 use crate::marker::MarkerFinder;
 use crate::network::{Driver, Network, Sockets};
-use crate::plan::{Load, LoadPlan, Pace};
+use crate::plan::{LoadPlan, Pace};
 use crate::server_process::{ServerProcess, own_cpu_time};
 use crate::socket::Handler;
 
 /// How long the last deliveries of a phase may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long without any frame nothing is on its way any more.
 const QUIET: Duration = Duration::from_millis(100);
 const LONGEST_LATENCY_MICROS: u64 = 120_000_000;
@@ -35,13 +35,6 @@ pub(crate) struct LoadReport {
     client_cpu_seconds: f64,
     resident_bytes: u64,
     bytes: u64,
-    loads: Vec<LatencyReport>,
-}
-
-/// The deliveries of one group of senders.
-#[derive(Debug, Serialize)]
-struct LatencyReport {
-    deliveries: u64,
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
@@ -56,9 +49,8 @@ pub(crate) struct Room {
     ledger: Ledger,
     finder: MarkerFinder,
     rooms_of_sockets: Vec<usize>,
-    groups: Vec<Group>,
-    /// Per sender, its group.
-    group_of: Vec<usize>,
+    pacer: Pacer,
+    latencies: Histogram<u64>,
     /// Sockets with something to flush.
     touched: Vec<usize>,
     content_bytes: usize,
@@ -66,13 +58,6 @@ pub(crate) struct Room {
     bytes: u64,
     last_frame: Instant,
     fault: Option<BenchError>,
-}
-
-#[derive(Debug)]
-struct Group {
-    senders: Vec<usize>,
-    pacer: Pacer,
-    latencies: Histogram<u64>,
 }
 
 #[derive(Debug)]
@@ -87,26 +72,32 @@ enum Pacer {
         interval: Duration,
         burst: usize,
         turn: usize,
+        senders: usize,
     },
 }
 
 impl Room {
-    pub(crate) fn new(rooms_of_sockets: Vec<usize>) -> Self {
+    pub(crate) fn new(rooms_of_sockets: Vec<usize>) -> Result<Self, BenchError> {
         let now = Instant::now();
-        Self {
+        Ok(Self {
             epoch: now,
             ledger: Ledger::new(&rooms_of_sockets),
             finder: MarkerFinder::default(),
             rooms_of_sockets,
-            groups: Vec::new(),
-            group_of: Vec::new(),
+            // Before the first phase nobody writes.
+            pacer: Pacer::Closed {
+                turns: VecDeque::new(),
+                free: 0,
+            },
+            latencies: Histogram::new_with_bounds(1, LONGEST_LATENCY_MICROS, LATENCY_DIGITS)
+                .map_err(|_| BenchError::Plan("the histogram cannot be made"))?,
             touched: Vec::new(),
             content_bytes: 0,
             stops: now,
             bytes: 0,
             last_frame: now,
             fault: None,
-        }
+        })
     }
 
     /// Plays a warm-up and then what is reported.
@@ -117,18 +108,22 @@ impl Room {
         process: ServerProcess,
     ) -> Result<LoadReport, BenchError> {
         self.content_bytes = plan.content_bytes;
-        self.play_for(plan.warm_up_seconds, &plan.loads, network, process)?;
-        self.play_for(plan.seconds, &plan.loads, network, process)
+        self.play_for(plan.warm_up_seconds, plan, network, process)?;
+        self.play_for(plan.seconds, plan, network, process)
     }
 
-    /// Waits until frames have stopped coming; the time they did.
-    pub(crate) fn wait_quiet(&mut self, network: &mut Network) -> Result<Instant, BenchError> {
+    /// Waits until frames of any kind have stopped coming.
+    pub(crate) fn wait_quiet(&mut self, network: &mut Network) -> Result<(), BenchError> {
         let mut since = Instant::now();
+        let gives_up = since + PATIENCE;
         while since.elapsed() < QUIET {
             self.turn(network, since + QUIET)?;
             since = since.max(self.last_frame);
+            if since >= gives_up {
+                return Err(BenchError::Restless(PATIENCE));
+            }
         }
-        Ok(since)
+        Ok(())
     }
 
     /// Does nothing but answer pings for some time.
@@ -153,19 +148,19 @@ impl Room {
     fn play_for(
         &mut self,
         length: Duration,
-        loads: &[Load],
+        plan: &LoadPlan,
         network: &mut Network,
         process: ServerProcess,
     ) -> Result<LoadReport, BenchError> {
-        self.assemble(loads)?;
+        let senders = self.choose_senders(plan.senders_per_room)?;
+        self.pacer = Pacer::new(plan.pace, senders.len())?;
+        self.ledger.begin(senders);
+        self.latencies.reset();
         self.bytes = 0;
         let server_cpu_before = process.cpu_time()?;
         let client_cpu_before = own_cpu_time();
         let started = Instant::now();
         self.stops = started + length;
-        for group in &mut self.groups {
-            group.pacer.start(started);
-        }
         self.write(&mut network.sockets)?;
         while Instant::now() < self.stops {
             self.turn(network, self.next_due())?;
@@ -186,8 +181,9 @@ impl Room {
         let server_cpu = process.cpu_time()?.saturating_sub(server_cpu_before);
         let client_cpu = own_cpu_time().saturating_sub(client_cpu_before);
         let deliveries = self.ledger.deliveries;
-        // Anything doubled would come now.
-        self.wait_quiet(network)?;
+        // Anything doubled would come now, and be a fault. Other frames may come
+        // for ever, if somebody floods.
+        self.idle(network, QUIET)?;
         Ok(LoadReport {
             messages: self.ledger.senders.iter().map(|s| u64::from(s.next)).sum(),
             deliveries,
@@ -196,13 +192,16 @@ impl Room {
             client_cpu_seconds: client_cpu.as_secs_f64(),
             resident_bytes: process.resident_bytes()?,
             bytes: self.bytes,
-            loads: self.groups.iter().map(Group::report).collect(),
+            p50_ms: self.latency_ms(0.5),
+            p99_ms: self.latency_ms(0.99),
+            p999_ms: self.latency_ms(0.999),
+            max_ms: self.latency_ms(1.0),
         })
     }
 
-    /// Chooses the senders, spread over the sockets of their room, as a server
-    /// knows no neighbours.
-    fn assemble(&mut self, loads: &[Load]) -> Result<(), BenchError> {
+    /// So many in each room, spread over its sockets, as a server knows no
+    /// neighbours.
+    fn choose_senders(&self, per_room: usize) -> Result<Vec<Sender>, BenchError> {
         let rooms = self
             .rooms_of_sockets
             .iter()
@@ -212,42 +211,30 @@ impl Room {
         for (socket, &room) in self.rooms_of_sockets.iter().enumerate() {
             sockets_of_rooms[room].push(socket);
         }
-        let mut senders = Vec::new();
-        self.groups.clear();
-        self.group_of.clear();
-        for load in loads {
-            let first = senders.len();
-            for room in load.first_room..load.first_room + load.rooms {
-                let sockets = sockets_of_rooms
-                    .get(room)
-                    .filter(|sockets| (1..=sockets.len()).contains(&load.senders_per_room))
-                    .ok_or(BenchError::Plan("a group needs senders that have a socket"))?;
-                let distance = sockets.len() / load.senders_per_room;
-                senders.extend((0..load.senders_per_room).map(|index| Sender {
-                    socket: sockets[index * distance],
-                    room,
-                    next: 0,
-                }));
+        let mut senders = Vec::with_capacity(rooms * per_room);
+        for (room, sockets) in sockets_of_rooms.iter().enumerate() {
+            if !(1..=sockets.len()).contains(&per_room) {
+                return Err(BenchError::Plan("each room needs sockets for its senders"));
             }
-            let group: Vec<usize> = (first..senders.len()).collect();
-            self.group_of.resize(senders.len(), self.groups.len());
-            self.groups.push(Group {
-                pacer: Pacer::new(load.pace, &group)?,
-                senders: group,
-                latencies: Histogram::new_with_bounds(1, LONGEST_LATENCY_MICROS, LATENCY_DIGITS)
-                    .map_err(|_| BenchError::Plan("the histogram cannot be made"))?,
-            });
+            let distance = sockets.len() / per_room;
+            senders.extend((0..per_room).map(|index| Sender {
+                socket: sockets[index * distance],
+                room,
+                next: 0,
+            }));
         }
-        self.ledger.begin(senders);
-        Ok(())
+        Ok(senders)
     }
 
     fn next_due(&self) -> Instant {
-        let due = self.groups.iter().filter_map(|group| match &group.pacer {
-            Pacer::Open { next, .. } => Some(*next),
-            Pacer::Closed { .. } => None,
-        });
-        due.chain([self.stops]).min().unwrap_or(self.stops)
+        match self.pacer {
+            Pacer::Open { next, .. } => next.min(self.stops),
+            Pacer::Closed { .. } => self.stops,
+        }
+    }
+
+    fn latency_ms(&self, share: f64) -> f64 {
+        self.latencies.value_at_quantile(share) as f64 / 1000.0
     }
 
     fn micros(&self, time: Instant) -> u64 {
@@ -288,10 +275,9 @@ impl Handler for Room {
         }
         let sender = marker.sender as usize;
         let latency = self.micros(at).saturating_sub(marker.sent_micros);
-        let group = &mut self.groups[self.group_of[sender]];
-        group.latencies.saturating_record(latency);
+        self.latencies.saturating_record(latency);
         self.bytes += text.len() as u64;
-        if let Pacer::Closed { turns, free } = &mut group.pacer
+        if let Pacer::Closed { turns, free } = &mut self.pacer
             && self.ledger.senders[sender].socket == socket
         {
             turns.push_back(sender);
@@ -307,10 +293,8 @@ impl Handler for Room {
 
 impl Driver for Room {
     fn write(&mut self, sockets: &mut Sockets) -> Result<(), BenchError> {
-        for index in 0..self.groups.len() {
-            while let Some((sender, at)) = self.groups[index].next(self.stops) {
-                self.queue(sender, at, sockets);
-            }
+        while let Some((sender, at)) = self.pacer.next(self.stops) {
+            self.queue(sender, at, sockets);
         }
         for socket in self.touched.drain(..) {
             sockets.get(socket).flush()?;
@@ -319,11 +303,34 @@ impl Driver for Room {
     }
 }
 
-impl Group {
+impl Pacer {
+    fn new(pace: Pace, senders: usize) -> Result<Self, BenchError> {
+        match pace {
+            Pace::Closed { in_flight } if in_flight > 0 && senders > 0 => {
+                // Enough turns for all to be taken at once.
+                let turns = in_flight.max(senders);
+                Ok(Self::Closed {
+                    turns: (0..senders).cycle().take(turns).collect(),
+                    free: in_flight,
+                })
+            }
+            Pace::Open { per_second, burst } if per_second > 0.0 && burst > 0 && senders > 0 => {
+                Ok(Self::Open {
+                    next: Instant::now(),
+                    interval: Duration::from_secs_f64(burst as f64 / per_second),
+                    burst,
+                    turn: 0,
+                    senders,
+                })
+            }
+            _ => Err(BenchError::Plan("a pace needs messages and senders")),
+        }
+    }
+
     /// Who writes now, if anybody does, and the time to count from.
     fn next(&mut self, stops: Instant) -> Option<(usize, Instant)> {
-        match &mut self.pacer {
-            Pacer::Closed { turns, free } => {
+        match self {
+            Self::Closed { turns, free } => {
                 if *free == 0 || turns.is_empty() {
                     return None;
                 }
@@ -334,17 +341,18 @@ impl Group {
                 *free -= 1;
                 Some((turns.pop_front()?, now))
             }
-            Pacer::Open {
+            Self::Open {
                 next,
                 interval,
                 burst,
                 turn,
+                senders,
             } => {
                 let due = *next;
                 if due > Instant::now() || due >= stops {
                     return None;
                 }
-                let sender = self.senders[*turn % self.senders.len()];
+                let sender = *turn % *senders;
                 *turn += 1;
                 if turn.is_multiple_of(*burst) {
                     *next += *interval;
@@ -353,43 +361,41 @@ impl Group {
             }
         }
     }
-
-    fn report(&self) -> LatencyReport {
-        let millis = |share| self.latencies.value_at_quantile(share) as f64 / 1000.0;
-        LatencyReport {
-            deliveries: self.latencies.len(),
-            p50_ms: millis(0.5),
-            p99_ms: millis(0.99),
-            p999_ms: millis(0.999),
-            max_ms: self.latencies.max() as f64 / 1000.0,
-        }
-    }
 }
 
-impl Pacer {
-    fn new(pace: Pace, senders: &[usize]) -> Result<Self, BenchError> {
-        match pace {
-            Pace::Closed { in_flight } if in_flight > 0 && !senders.is_empty() => {
-                // Enough turns for all to be taken at once.
-                let turns = in_flight.max(senders.len());
-                Ok(Self::Closed {
-                    turns: senders.iter().copied().cycle().take(turns).collect(),
-                    free: in_flight,
-                })
-            }
-            Pace::Open { per_second, burst } if per_second > 0.0 && burst > 0 => Ok(Self::Open {
-                next: Instant::now(),
-                interval: Duration::from_secs_f64(burst as f64 / per_second),
-                burst,
-                turn: 0,
-            }),
-            _ => Err(BenchError::Plan("a pace needs messages and senders")),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_loop_waits_for_messages_to_come_back() {
+        let stops = Instant::now() + Duration::from_secs(60);
+        let mut pacer = Pacer::new(Pace::Closed { in_flight: 2 }, 3).expect("a plan");
+        let mut senders = || pacer.next(stops).map(|(sender, _)| sender);
+        assert_eq!([senders(), senders(), senders()], [Some(0), Some(1), None]);
+        if let Pacer::Closed { turns, free } = &mut pacer {
+            turns.push_back(0);
+            *free += 1;
         }
+        assert_eq!(pacer.next(stops).map(|(sender, _)| sender), Some(2));
+        assert!(pacer.next(stops).is_none());
     }
 
-    fn start(&mut self, now: Instant) {
-        if let Self::Open { next, .. } = self {
-            *next = now;
-        }
+    #[test]
+    fn an_open_loop_makes_up_for_what_it_missed() {
+        let pace = Pace::Open {
+            per_second: 2000.0,
+            burst: 2,
+        };
+        let mut pacer = Pacer::new(pace, 3).expect("a plan");
+        let Pacer::Open { next, .. } = &mut pacer else {
+            panic!("another pace")
+        };
+        *next -= Duration::from_micros(1500);
+        let first = *next;
+        let stops = first + Duration::from_millis(2);
+        let due: Vec<_> = std::iter::from_fn(|| pacer.next(stops)).collect();
+        let second = first + Duration::from_millis(1);
+        assert_eq!(due, [(0, first), (1, first), (2, second), (0, second)]);
     }
 }

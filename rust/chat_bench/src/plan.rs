@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Reconnect,
 }
 
-/// Messages for some time, by one or more independent groups of senders.
+/// Messages in all rooms for some time.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LoadPlan {
     pub(crate) content_bytes: usize,
@@ -65,25 +65,16 @@ pub(crate) struct LoadPlan {
     pub(crate) warm_up_seconds: Duration,
     #[serde(deserialize_with = "seconds")]
     pub(crate) seconds: Duration,
-    pub(crate) loads: Vec<Load>,
-}
-
-/// A group of senders. No room may belong to two groups.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Load {
-    /// The first room and the number of rooms.
-    pub(crate) first_room: usize,
-    pub(crate) rooms: usize,
     pub(crate) senders_per_room: usize,
     pub(crate) pace: Pace,
 }
 
-/// When a group writes.
+/// When senders write; they take turns.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pace {
-    /// As soon as fewer than `in_flight` messages of the group have not come
-    /// back to their senders; the senders take turns.
+    /// As soon as fewer than `in_flight` messages have not come back to their
+    /// senders.
     Closed { in_flight: usize },
     /// At fixed times, whatever comes back: `burst` messages at once, so often
     /// that it makes `per_second`. Latencies count from the intended times.
@@ -118,8 +109,10 @@ pub(crate) enum Behaviour {
     PingFlood,
     /// One message that never ends, a byte per fragment.
     FragmentFlood,
-    /// Valid frames that ask for a frame to everybody else in the room.
+    /// Valid frames that ask for an answer.
     FrameFlood,
+    /// Valid frames that ask for a frame to everybody else in the room.
+    TypingFlood,
 }
 
 /// One request over and over on connections that are kept.

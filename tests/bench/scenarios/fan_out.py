@@ -12,9 +12,8 @@ from dataset import sockets
 from load_client import Result, SocketClient, closed_loop
 from references import FASTAPI
 from table import Goal, Row, ratio_at_most, ratio_below
-from workshop import OURS, Workshop, cpu_micros, per_second
+from workshop import OURS, POSTGRES, Workshop, cpu_micros, per_second
 
-POSTGRES = "ours on PostgreSQL"
 USERS = 50
 SENDERS = 4
 ROUNDS = 3
@@ -70,7 +69,7 @@ def _measure(
             servers[label] = server
         servers |= workshop.start_references(stack)
         clients = {label: stack.enter_context(SocketClient(server, places)) for label, server in servers.items()}
-        loads = {f"{n} in flight": closed_loop(n, SENDERS if rooms == 1 else 1, rooms=rooms) for n in in_flight}
+        loads = {f"{n} in flight": closed_loop(n, SENDERS if rooms == 1 else 1) for n in in_flight}
         results = workshop.take_turns(clients, loads, ROUNDS, seconds)
     ours = {label: results.pop(label) for label in (OURS, POSTGRES) if label in results}
     return [

@@ -19,7 +19,7 @@ SENDERS = 4
 PER_SECOND = 200
 SECONDS = 2
 # Long enough, and of long enough messages, that what a slow reader leaves unread does not fit into its outbox.
-SLOW_SECONDS = 8
+SLOW_SECONDS = 12
 SLOW_CONTENT_BYTES = 2000
 ROUNDS = 3
 BEHAVIOURS = {

@@ -137,3 +137,30 @@ def test_the_bit_of_compression_belongs_to_the_first_frame(compressing: Chat) ->
         raw.send_bytes(frames)
         assert raw.read_until(CLOSE).close_code == PROTOCOL_ERROR
         raw.close()
+
+
+def read_wire(raw: RawSocket) -> tuple[int, bytes]:
+    """The first byte and the payload of the next frame of medium length."""
+    first, second = raw.take(2)
+    assert second == 126, "neither short nor very long"
+    return first, raw.take(int.from_bytes(raw.take(2)))
+
+
+def test_a_long_message_is_compressed_alike_for_all_who_want_it(compressing: Chat) -> None:
+    ana = compressing.user()
+    room = compressing.room(ana)
+    readers = [open_raw(compressing, room, ana)[0] for _ in range(2)]
+    plain = compressing.connect_raw(room, ana)
+    assert b"welcome" in plain.read_until(TEXT).payload
+    assert b"users_online" in plain.read_until(TEXT).payload
+    readers[0].send(TEXT, f'{{"content":"{LONG_TEXT}"}}'.encode())
+    first, payload = read_wire(plain)
+    assert first == 0x80 | TEXT
+    compressed = [read_wire(reader) for reader in readers]
+    assert compressed[0] == compressed[1]
+    assert compressed[0][0] == 0x80 | COMPRESSED << 4 | TEXT
+    assert len(compressed[0][1]) < len(payload) / 10
+    inflater = zlib.decompressobj(wbits=-15)
+    assert inflater.decompress(compressed[0][1] + b"\x00\x00\xff\xff") == payload
+    for raw in (*readers, plain):
+        raw.close()

@@ -4,12 +4,14 @@
 //! file, its name or the headers of a download. Knows nothing of users, rows
 //! in the database, routes or the chat: whoever calls it brings these together.
 
+mod content;
 mod disposition;
 mod download;
 mod file_name;
 mod key;
 mod media_type;
 
+pub use self::content::{ContentCheck, ContentError, Dimensions};
 pub use self::disposition::Disposition;
 pub use self::download::{DownloadAnswer, Representation, RequestHeaders};
 pub use self::file_name::{MAX_NAME_BYTES, display_name, download_name};

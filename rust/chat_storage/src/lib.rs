@@ -10,6 +10,7 @@ mod download;
 mod file_name;
 mod key;
 mod media_type;
+mod thumbnail;
 
 pub use self::content::{ContentCheck, ContentError, Dimensions};
 pub use self::disposition::Disposition;
@@ -17,3 +18,4 @@ pub use self::download::{DownloadAnswer, Representation, RequestHeaders};
 pub use self::file_name::{MAX_NAME_BYTES, display_name, download_name};
 pub use self::key::ObjectKey;
 pub use self::media_type::{Category, MediaType};
+pub use self::thumbnail::{THUMBNAIL_SIDE, ThumbnailError, make_thumbnail};

@@ -146,6 +146,11 @@ impl MediaType {
             _ => Category::Documents,
         }
     }
+
+    /// Whether the content is pixels that [`make_thumbnail`](crate::make_thumbnail) reads.
+    pub fn has_thumbnail(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Png | Self::Gif | Self::Webp)
+    }
 }
 
 #[cfg(test)]

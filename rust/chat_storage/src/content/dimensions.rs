@@ -3,7 +3,7 @@
 use crate::media_type::MediaType;
 
 /// The longest side that is let through, in pixels.
-const MAX_SIDE: u32 = 16_384;
+pub(crate) const MAX_SIDE: u32 = 16_384;
 /// The largest picture that is let through, in pixels.
 const MAX_PIXELS: u64 = 50_000_000;
 

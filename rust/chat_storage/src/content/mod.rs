@@ -13,6 +13,7 @@ mod svg;
 mod text;
 
 pub use self::dimensions::Dimensions;
+pub(crate) use self::dimensions::MAX_SIDE;
 use self::jpeg::JpegHeader;
 use self::text::TextCheck;
 use crate::media_type::MediaType;

@@ -1,0 +1,182 @@
+//! The open folder: every name is resolved from here. All functions wait for
+//! the disk and belong on a blocking thread.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use uuid::Uuid;
+
+use crate::key::ObjectKey;
+
+const INCOMING: &str = ".incoming";
+const SUFFIX: &str = ".part";
+
+const FOLDER: OFlags = OFlags::DIRECTORY
+    .union(OFlags::RDONLY)
+    .union(OFlags::CLOEXEC);
+const NEW_FILE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::CLOEXEC);
+const OLD_FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    // A pipe in the place of a file would otherwise hold up whoever opens it.
+    .union(OFlags::NONBLOCK);
+
+/// Nobody but the owner and its group has any business here.
+const FOLDER_MODE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP);
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
+
+/// The folder of a store. It stays the same folder if its path changes.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: OwnedFd,
+    incoming: OwnedFd,
+}
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        // The folder itself may be reached through links; it is the operator's.
+        let root = openat(CWD, path, FOLDER, Mode::empty())?;
+        let incoming = make_folder(&root, INCOMING)?;
+        Ok(Self { root, incoming })
+    }
+
+    /// Removes what writers of an earlier process have left; gives the number.
+    pub(super) fn remove_leftovers(&self) -> io::Result<usize> {
+        let mut removed = 0;
+        for name in names(&self.incoming)? {
+            if is_incoming(&name) {
+                unlinkat(&self.incoming, &name, AtFlags::empty())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether files can be made here.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let (_, name) = self.create_incoming()?;
+        self.remove_incoming(&name)
+    }
+
+    /// An empty file and its name in `.incoming`.
+    pub(super) fn create_incoming(&self) -> io::Result<(File, String)> {
+        let name = format!("{}{SUFFIX}", Uuid::new_v4());
+        let file = openat(&self.incoming, &name, nofollow(NEW_FILE), FILE_MODE)?;
+        Ok((File::from(file), name))
+    }
+
+    pub(super) fn remove_incoming(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(&self.incoming, name, AtFlags::empty())?)
+    }
+
+    /// Moves a finished file to its place; gives the folder of that place,
+    /// which has to be synchronised for the move to be durable.
+    pub(super) fn publish(&self, name: &str, key: &ObjectKey) -> io::Result<OwnedFd> {
+        let mut folder = self.root.try_clone()?;
+        for part in key.folders() {
+            folder = make_folder(&folder, part)?;
+        }
+        renameat(&self.incoming, name, &folder, key.file_name())?;
+        Ok(folder)
+    }
+
+    pub(super) fn open_file(&self, key: &ObjectKey) -> io::Result<File> {
+        let folder = self.day(key)?;
+        let flags = nofollow(OLD_FILE);
+        let opened = openat(&folder, key.file_name(), flags, Mode::empty());
+        let file = File::from(opened.map_err(|error| not_found(error.into()))?);
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// Removes a file; one that is not there is fine.
+    pub(super) fn delete(&self, key: &ObjectKey) -> io::Result<()> {
+        let removed = self.day(key).and_then(|folder| {
+            unlinkat(&folder, key.file_name(), AtFlags::empty())?;
+            Ok(fsync(&folder)?)
+        });
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The names in the folder `parts`, sorted; none if it is not there.
+    pub(super) fn names_in(&self, parts: &[&str]) -> io::Result<Vec<String>> {
+        match self.folder(parts.iter().copied()) {
+            Ok(folder) => names(&folder),
+            Err(error) if is_absent(&error) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn day(&self, key: &ObjectKey) -> io::Result<OwnedFd> {
+        self.folder(key.folders()).map_err(not_found)
+    }
+
+    fn folder<'a>(&self, parts: impl Iterator<Item = &'a str>) -> io::Result<OwnedFd> {
+        let mut folder = self.root.try_clone()?;
+        for part in parts {
+            folder = openat(&folder, part, nofollow(FOLDER), Mode::empty())?;
+        }
+        Ok(folder)
+    }
+}
+
+fn not_found(error: io::Error) -> io::Error {
+    if is_absent(&error) {
+        io::ErrorKind::NotFound.into()
+    } else {
+        error
+    }
+}
+
+/// A link, or something else in the place of a folder or file, counts as nothing.
+fn is_absent(error: &io::Error) -> bool {
+    let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NXIO];
+    let code = error.raw_os_error();
+    absent
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
+}
+
+fn nofollow(flags: OFlags) -> OFlags {
+    flags | OFlags::NOFOLLOW
+}
+
+/// Opens a folder in another one, which is made, durably, if it is missing.
+fn make_folder(parent: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    match mkdirat(parent, name, FOLDER_MODE) {
+        Ok(()) => fsync(parent)?,
+        Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(openat(parent, name, nofollow(FOLDER), Mode::empty())?)
+}
+
+fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        // Names that are not UTF-8 are not ours.
+        if let Ok(name) = entry?.file_name().to_str() {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn is_incoming(name: &str) -> bool {
+    let id = name.strip_suffix(SUFFIX);
+    id.is_some_and(|id| Uuid::try_parse(id).is_ok())
+}

@@ -1,0 +1,238 @@
+//! The one interface of the stores: write an object as it streams in, read a
+//! part of it, delete it, list what is there.
+//!
+//! Invariants: an object is seen complete or not at all; a writer that is not
+//! finished leaves none; a call holds a bounded number of bytes however large
+//! the object is; no call blocks the thread it is polled on.
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::error::StorageError;
+use crate::key::ObjectKey;
+use crate::local::{LocalFolder, LocalObject, LocalReader, LocalWriter};
+use crate::media_type::MediaType;
+
+/// Where uploaded files live. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum ObjectStore {
+    Local(LocalFolder),
+}
+
+/// What is known about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// In bytes.
+    pub size: u64,
+    pub modified: SystemTime,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectPage {
+    /// In their order.
+    pub keys: Vec<ObjectKey>,
+    /// Where the next page starts; none after the last one. A page may be
+    /// empty and have a next one.
+    pub next: Option<String>,
+}
+
+impl ObjectStore {
+    /// Starts an object of at most `max_bytes` bytes.
+    ///
+    /// # Errors
+    /// `Unavailable` if the store cannot take it.
+    ///
+    /// # Cancel safety
+    /// Leaves nothing behind.
+    pub async fn create(
+        &self,
+        key: &ObjectKey,
+        _media_type: MediaType,
+        max_bytes: u64,
+    ) -> Result<ObjectWriter, StorageError> {
+        let inner = match self {
+            Self::Local(store) => Writer::Local(store.create(key).await?),
+        };
+        Ok(ObjectWriter {
+            inner,
+            size: 0,
+            max_bytes,
+        })
+    }
+
+    /// Finds an object, to be read.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn open(&self, key: &ObjectKey) -> Result<StoredObject, StorageError> {
+        let inner = match self {
+            Self::Local(store) => Object::Local(store.open_object(key).await?),
+        };
+        Ok(StoredObject { inner })
+    }
+
+    /// Deletes an object. One that does not exist is no error.
+    ///
+    /// # Errors
+    /// `Unavailable`: it may still be there.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        match self {
+            Self::Local(store) => store.delete(key).await,
+        }
+    }
+
+    /// Lists the objects last written before `older_than`, in the order of
+    /// their keys, from `start` on: a day (`2026/11/21`), the `next` of a page,
+    /// or nothing for all. Looks at about `limit` objects. Skips what has no
+    /// key of ours.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn list(
+        &self,
+        start: &str,
+        older_than: SystemTime,
+        limit: usize,
+    ) -> Result<ObjectPage, StorageError> {
+        match self {
+            Self::Local(store) => store.list(start, older_than, limit).await,
+        }
+    }
+
+    /// Asks whether the store can be used now. The start of the service does
+    /// not depend on it.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Local(store) => store.check().await,
+        }
+    }
+}
+
+/// An object that is being written. Dropped unfinished, it leaves nothing in
+/// the store; see [`abort`](Self::abort).
+#[derive(Debug)]
+pub struct ObjectWriter {
+    inner: Writer,
+    size: u64,
+    max_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Writer {
+    Local(LocalWriter),
+}
+
+impl ObjectWriter {
+    /// Takes the next bytes; waits while the store is slower than they come.
+    ///
+    /// # Errors
+    /// `TooLarge` as soon as the object would exceed its bound, `Unavailable`,
+    /// `Internal`. After an error the object can only be aborted.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped the object can only be aborted.
+    pub async fn write(&mut self, chunk: &[u8]) -> Result<(), StorageError> {
+        self.size = self.size.saturating_add(chunk.len() as u64);
+        if self.size > self.max_bytes {
+            return Err(StorageError::TooLarge {
+                max_bytes: self.max_bytes,
+            });
+        }
+        match &mut self.inner {
+            Writer::Local(writer) => writer.write(chunk).await,
+        }
+    }
+
+    /// The bytes taken so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Makes the object visible and durable; gives its size in bytes.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); the object does not exist then, unless the
+    /// connection broke just before the answer.
+    ///
+    /// # Cancel safety
+    /// In the folder nothing stays. In the cloud the object may have come into
+    /// being all the same: [`ObjectStore::list`] finds it.
+    pub async fn finish(self) -> Result<u64, StorageError> {
+        match self.inner {
+            Writer::Local(writer) => writer.finish().await?,
+        }
+        Ok(self.size)
+    }
+
+    /// Gives up the object and frees what the store holds of it. Better than
+    /// dropping the writer only in the cloud, which would keep the parts,
+    /// invisibly, for a week.
+    pub async fn abort(self) {
+        match self.inner {
+            Writer::Local(writer) => drop(writer),
+        }
+    }
+}
+
+/// An object that has been found. In the folder it can be read to its end even
+/// if it is deleted meanwhile.
+#[derive(Debug)]
+pub struct StoredObject {
+    inner: Object,
+}
+
+#[derive(Debug)]
+enum Object {
+    Local(LocalObject),
+}
+
+impl StoredObject {
+    /// Size and time.
+    pub fn info(&self) -> ObjectInfo {
+        match &self.inner {
+            Object::Local(object) => object.info(),
+        }
+    }
+
+    /// Reads these bytes of it; what lies beyond its end is left out.
+    pub fn read(self, range: Range<u64>) -> ObjectReader {
+        let end = range.end.min(self.info().size);
+        let range = range.start.min(end)..end;
+        let inner = match self.inner {
+            Object::Local(object) => Reader::Local(object.read(range)),
+        };
+        ObjectReader { inner }
+    }
+}
+
+/// The bytes of an object, piece by piece.
+#[derive(Debug)]
+pub struct ObjectReader {
+    inner: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Local(LocalReader),
+}
+
+impl ObjectReader {
+    /// The next piece, of at most some 256 KiB; none at the end.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Internal`: never a short answer instead.
+    ///
+    /// # Cancel safety
+    /// The piece may be lost; the reader cannot be used any more.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, StorageError> {
+        match &mut self.inner {
+            Reader::Local(reader) => reader.next_chunk().await,
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The one error type of the stores.
 //!
-//! Every failure of a file system becomes a [`StorageError`] here.
+//! Every failure of a file system or of the cloud becomes a [`StorageError`]
+//! here or in `gcs/failure.rs`. No message contains a key, a token or the
+//! address of an upload session.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,7 +13,8 @@ type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// The disk is full or cannot be written to. The same call can succeed later.
+    /// The disk is full, the bucket is missing or closed to us, or the way to
+    /// it is broken. The same call can succeed later.
     #[error("the storage is unavailable")]
     Unavailable { source: Source },
     #[error("the object does not exist")]

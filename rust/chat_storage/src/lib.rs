@@ -1,6 +1,7 @@
 //! Uploaded files: where they live, and what may be in them.
 //!
-//! Owns the stores ([`ObjectStore`]: a local folder), the names of objects, and everything that is decided by looking at
+//! Owns the stores ([`ObjectStore`]: a local folder or a bucket of Google Cloud
+//! Storage), the names of objects, and everything that is decided by looking at
 //! a file, its name or the headers of a download. Knows nothing of users, rows
 //! in the database, routes or the chat: whoever calls it brings these together.
 //!
@@ -12,6 +13,7 @@ mod disposition;
 mod download;
 mod error;
 mod file_name;
+mod gcs;
 mod key;
 mod local;
 mod media_type;
@@ -23,10 +25,11 @@ pub use self::disposition::Disposition;
 pub use self::download::{DownloadAnswer, Representation, RequestHeaders};
 pub use self::error::{ErrorKind, StorageError};
 pub use self::file_name::{MAX_NAME_BYTES, display_name, download_name};
+pub use self::gcs::{GcsConfig, GcsUrls, GoogleCloudStorage};
 pub use self::key::ObjectKey;
 pub use self::local::LocalFolder;
 pub use self::media_type::{Category, MediaType};
 pub use self::store::{
-    ObjectInfo, ObjectPage, ObjectReader, ObjectStore, ObjectWriter, StoredObject,
+    ObjectInfo, ObjectPage, ObjectReader, ObjectStore, ObjectUrl, ObjectWriter, StoredObject,
 };
 pub use self::thumbnail::{THUMBNAIL_SIDE, ThumbnailError, make_thumbnail};

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::error::StorageError;
+use crate::gcs::{GcsObject, GcsReader, GcsWriter, GoogleCloudStorage};
 use crate::key::ObjectKey;
 use crate::local::{LocalFolder, LocalObject, LocalReader, LocalWriter};
 use crate::media_type::MediaType;
@@ -19,6 +20,7 @@ use crate::media_type::MediaType;
 #[derive(Clone, Debug)]
 pub enum ObjectStore {
     Local(LocalFolder),
+    Gcs(GoogleCloudStorage),
 }
 
 /// What is known about an object.
@@ -39,6 +41,15 @@ pub struct ObjectPage {
     pub next: Option<String>,
 }
 
+/// Where everybody can read an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectUrl {
+    /// Nowhere but through this service, which makes the URL.
+    Served,
+    /// At this absolute URL.
+    External(String),
+}
+
 impl ObjectStore {
     /// Starts an object of at most `max_bytes` bytes.
     ///
@@ -50,11 +61,12 @@ impl ObjectStore {
     pub async fn create(
         &self,
         key: &ObjectKey,
-        _media_type: MediaType,
+        media_type: MediaType,
         max_bytes: u64,
     ) -> Result<ObjectWriter, StorageError> {
         let inner = match self {
             Self::Local(store) => Writer::Local(store.create(key).await?),
+            Self::Gcs(store) => Writer::Gcs(Box::new(store.create(key, media_type).await?)),
         };
         Ok(ObjectWriter {
             inner,
@@ -70,6 +82,7 @@ impl ObjectStore {
     pub async fn open(&self, key: &ObjectKey) -> Result<StoredObject, StorageError> {
         let inner = match self {
             Self::Local(store) => Object::Local(store.open_object(key).await?),
+            Self::Gcs(store) => Object::Gcs(store.open_object(key).await?),
         };
         Ok(StoredObject { inner })
     }
@@ -81,6 +94,7 @@ impl ObjectStore {
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
         match self {
             Self::Local(store) => store.delete(key).await,
+            Self::Gcs(store) => store.delete(key).await,
         }
     }
 
@@ -99,6 +113,7 @@ impl ObjectStore {
     ) -> Result<ObjectPage, StorageError> {
         match self {
             Self::Local(store) => store.list(start, older_than, limit).await,
+            Self::Gcs(store) => store.list(start, older_than, limit).await,
         }
     }
 
@@ -110,6 +125,18 @@ impl ObjectStore {
     pub async fn check(&self) -> Result<(), StorageError> {
         match self {
             Self::Local(store) => store.check().await,
+            Self::Gcs(store) => store.check().await,
+        }
+    }
+
+    /// The public URL of an object, whether it exists or not. Makes no request.
+    ///
+    /// # Errors
+    /// `InvalidConfiguration` if URLs have to be signed and the key cannot.
+    pub async fn url(&self, key: &ObjectKey) -> Result<ObjectUrl, StorageError> {
+        match self {
+            Self::Local(_) => Ok(ObjectUrl::Served),
+            Self::Gcs(store) => store.url(key).await.map(ObjectUrl::External),
         }
     }
 }
@@ -126,6 +153,7 @@ pub struct ObjectWriter {
 #[derive(Debug)]
 enum Writer {
     Local(LocalWriter),
+    Gcs(Box<GcsWriter>),
 }
 
 impl ObjectWriter {
@@ -146,6 +174,7 @@ impl ObjectWriter {
         }
         match &mut self.inner {
             Writer::Local(writer) => writer.write(chunk).await,
+            Writer::Gcs(writer) => writer.write(chunk).await,
         }
     }
 
@@ -166,6 +195,7 @@ impl ObjectWriter {
     pub async fn finish(self) -> Result<u64, StorageError> {
         match self.inner {
             Writer::Local(writer) => writer.finish().await?,
+            Writer::Gcs(writer) => writer.finish().await?,
         }
         Ok(self.size)
     }
@@ -176,6 +206,7 @@ impl ObjectWriter {
     pub async fn abort(self) {
         match self.inner {
             Writer::Local(writer) => drop(writer),
+            Writer::Gcs(writer) => writer.abort().await,
         }
     }
 }
@@ -190,6 +221,7 @@ pub struct StoredObject {
 #[derive(Debug)]
 enum Object {
     Local(LocalObject),
+    Gcs(GcsObject),
 }
 
 impl StoredObject {
@@ -197,6 +229,7 @@ impl StoredObject {
     pub fn info(&self) -> ObjectInfo {
         match &self.inner {
             Object::Local(object) => object.info(),
+            Object::Gcs(object) => object.info(),
         }
     }
 
@@ -206,6 +239,7 @@ impl StoredObject {
         let range = range.start.min(end)..end;
         let inner = match self.inner {
             Object::Local(object) => Reader::Local(object.read(range)),
+            Object::Gcs(object) => Reader::Gcs(Box::new(object.read(range))),
         };
         ObjectReader { inner }
     }
@@ -220,6 +254,7 @@ pub struct ObjectReader {
 #[derive(Debug)]
 enum Reader {
     Local(LocalReader),
+    Gcs(Box<GcsReader>),
 }
 
 impl ObjectReader {
@@ -233,6 +268,7 @@ impl ObjectReader {
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, StorageError> {
         match &mut self.inner {
             Reader::Local(reader) => reader.next_chunk().await,
+            Reader::Gcs(reader) => reader.next_chunk().await,
         }
     }
 }

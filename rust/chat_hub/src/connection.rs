@@ -19,6 +19,7 @@ use crate::bridge::BridgeOutput;
 use crate::disconnect::DisconnectReason;
 use crate::heartbeat::Pulse;
 use crate::outbox::Outbox;
+use crate::room::MissedPresence;
 use crate::round::{Delivery, Importance, Portion, Round, WireForm};
 use crate::shard::ShardState;
 use crate::stream::Stream;
@@ -58,8 +59,8 @@ pub struct Connection {
     shard: Rc<ShardState>,
     link: LocalLink,
     pub(crate) pulse: Option<Pulse>,
-    /// It was behind and has missed announcements of who is there.
-    missed_presence: Cell<bool>,
+    /// What it was spared while it was behind.
+    missed_presence: RefCell<MissedPresence>,
     /// None while open.
     end: Cell<Option<DisconnectReason>>,
     finished: Cell<bool>,
@@ -94,7 +95,7 @@ impl Connection {
             shard,
             link,
             pulse,
-            missed_presence: Cell::new(false),
+            missed_presence: RefCell::default(),
             end: Cell::new(None),
             finished: Cell::new(false),
             changed: Notify::new(),
@@ -370,8 +371,8 @@ impl Connection {
             let is_behind = is_behind(outbox.len_bytes(), max_bytes);
             match delivery.importance {
                 Importance::Lossy if is_behind => continue,
-                Importance::Presence if is_behind => {
-                    self.missed_presence.set(true);
+                Importance::Presence(user) if is_behind => {
+                    self.missed_presence.borrow_mut().insert(user);
                     continue;
                 }
                 _ => {}
@@ -478,8 +479,9 @@ async fn drain(connection: Rc<Connection>) {
     }
     draining.set(false);
     connection.changed.notify_waiters();
-    if connection.is_open() && connection.missed_presence.take() {
-        connection.shard.tell_presence(&connection);
+    let missed = connection.missed_presence.take();
+    if connection.is_open() && !missed.is_empty() {
+        connection.shard.catch_up(&connection, missed);
     }
 }
 

@@ -97,6 +97,10 @@ impl RoomPresence {
         true
     }
 
+    pub(crate) fn contains(&self, user: UserId) -> bool {
+        self.users.contains_key(&user)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

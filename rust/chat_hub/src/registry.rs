@@ -9,8 +9,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
-use chat_protocol::{EncodedFrame, ServerFrame};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
@@ -19,8 +19,7 @@ use crate::connection::{ConnectionId, ConnectionRef, Place};
 use crate::flow::{Decision, HoldId};
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{ConnectedUser, Profile};
-use crate::room::Room;
-use crate::round::{Audience, Delivery, Importance};
+use crate::room::{MissedPresence, Room};
 use crate::shard::{Attachment, Command, NewConnection};
 
 #[derive(Debug)]
@@ -157,7 +156,7 @@ impl Registry {
             .fetch_add(1, Ordering::Relaxed);
         let timestamp = Utc::now();
         if room.presence.join(user_id, shard) {
-            room.announce(&ServerFrame::UserJoined { user_id, timestamp });
+            room.announce_join(user_id, timestamp);
         }
         let greeting = vec![welcome, room.users_online(timestamp)];
         let attachment = Attachment {
@@ -189,8 +188,7 @@ impl Registry {
         self.with_room(connection.room, |room| {
             // In a room that ends with the service nobody leaves: all go at once.
             if room.presence.leave(user_id, connection.shard) && self.is_accepting() {
-                let timestamp = Utc::now();
-                room.announce(&ServerFrame::UserLeft { user_id, timestamp });
+                room.announce_leave(user_id, Utc::now());
             }
         });
         if let Entry::Occupied(mut user) = self.users.entry(user_id) {
@@ -210,15 +208,14 @@ impl Registry {
         self.with_room(room, |room| room.flow.hold_expired(hold));
     }
 
-    /// Sends the list of users to a connection that has missed changes of it.
-    pub(crate) fn tell_presence(&self, to: ConnectionRef) {
-        let users = |room: &mut Room| room.flow.push(only(to, room.users_online(Utc::now())));
-        self.with_room(to.room, users);
+    /// Tells a connection what it has missed of who came and went.
+    pub(crate) fn catch_up(&self, to: ConnectionRef, missed: MissedPresence) {
+        self.with_room(to.room, |room| room.catch_up(to, missed));
     }
 
     /// See `Hub::reply`.
     pub(crate) fn reply(&self, to: ConnectionRef, frame: EncodedFrame) {
-        self.with_room(to.room, |room| room.flow.push(only(to, frame)));
+        self.with_room(to.room, |room| room.push_only(to, frame));
     }
 
     /// Writes what waits in any room, without waiting for anything.
@@ -270,14 +267,5 @@ impl Registry {
     pub(crate) fn send(&self, shard: usize, command: Command) {
         // A shard that has ended has no connections that could miss anything.
         let _ = self.shards[shard].queue.send(command);
-    }
-}
-
-fn only(to: ConnectionRef, frame: EncodedFrame) -> Delivery {
-    Delivery {
-        frame,
-        audience: Audience::Only(to),
-        importance: Importance::Required,
-        _permit: None,
     }
 }

@@ -36,8 +36,8 @@ impl WireForm {
 pub(crate) enum Importance {
     /// Must arrive, or the connection ends.
     Required,
-    /// May be left out if the whole list of users follows later.
-    Presence,
+    /// This user came or went; may be left out if how it ended follows later.
+    Presence(UserId),
     /// May be left out.
     Lossy,
 }

@@ -22,6 +22,7 @@ use crate::disconnect::DisconnectReason;
 use crate::flow::HoldId;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
 use crate::registry::Registry;
+use crate::room::MissedPresence;
 use crate::round::{Round, WireForm};
 use crate::stream::StreamSource;
 
@@ -166,9 +167,9 @@ impl ShardState {
             .leave(connection.reference(), connection.user_id());
     }
 
-    /// Sends the list of users to a connection that has missed changes of it.
-    pub(crate) fn tell_presence(&self, connection: &Connection) {
-        self.registry.tell_presence(connection.reference());
+    /// Tells a connection what it has missed of who came and went.
+    pub(crate) fn catch_up(&self, connection: &Connection, missed: MissedPresence) {
+        self.registry.catch_up(connection.reference(), missed);
     }
 
     pub(crate) fn forget(&self, id: ConnectionId) {

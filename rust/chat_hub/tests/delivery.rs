@@ -144,7 +144,7 @@ async fn a_slow_reader_is_dropped_and_nobody_else_notices() {
 }
 
 #[tokio::test]
-async fn a_reader_that_was_behind_learns_who_is_there() {
+async fn a_reader_that_was_behind_learns_what_changed_in_the_end() {
     let hub = hub(1 << 20);
     let mut slow = join(&hub, 1, 1);
     settled(&mut slow, &["welcome", "users_online"]);
@@ -156,14 +156,22 @@ async fn a_reader_that_was_behind_learns_who_is_there() {
     }
     let mut other = join(&hub, 2, 1);
     settled(&mut other, &["welcome", "users_online"]);
+    for _ in 0..10 {
+        let passer_by = join(&hub, 3, 1);
+        settled(&mut other, &["user_joined"]);
+        drop(passer_by);
+        settled(&mut other, &["user_left"]);
+    }
     let permit = hub.admit(ROOM, 1).await;
     hub.publish(ROOM, text("after"), permit);
     settled(&mut other, &["after"]);
     for _ in 0..60 {
         assert_eq!(slow.next(), big);
     }
-    // Instead of the single announcement, once there is room again.
-    settled(&mut slow, &["after", "users_online"]);
+    // Of 21 announcements two, once there is room again: how it is now with users 2 and 3.
+    settled(&mut slow, &["after", "user_joined", "user_left"]);
+    hub.reply(slow.connection, text("nothing else"));
+    settled(&mut slow, &["nothing else"]);
     hub.shut_down(BRIEF).await;
 }
 

@@ -7,15 +7,20 @@ row can have is "not found".
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Self, final
+from os import PathLike
+from typing import Literal, Self, final
 
 __all__ = [
     "ERROR_CODES",
+    "MEDIA_TYPES",
     "Caller",
     "ChatError",
     "Core",
+    "Download",
     "HistoryChunks",
     "SocketBridge",
+    "Storage",
+    "Upload",
     "init_tracing",
     "migrate_database",
 ]
@@ -26,12 +31,48 @@ class ChatError(Exception):
     Args:
         message: an English sentence for logs; never shown to clients.
         code: stable name of the error, one of ``ERROR_CODES``.
+        value: what the text of the answer names besides, where it names something: of ``file_type_not_allowed`` the
+            declared type, of ``file_too_large`` the limit in megabytes.
     """
 
     code: str
+    value: str | None
 
 ERROR_CODES: tuple[str, ...]
 """Every value ``ChatError.code`` can have."""
+
+MEDIA_TYPES: tuple[tuple[str, Literal["documents", "images", "audio", "video"]], ...]
+"""The types of files that may be uploaded and their groups, in the order of the contract."""
+
+@final
+class Storage:
+    """Where uploaded files are kept."""
+
+    @staticmethod
+    def local(folder: str | PathLike[str], *, required: bool) -> Storage:
+        """A folder of this machine.
+
+        Args:
+            folder: created if it is missing.
+            required: whether the service must not start if the folder cannot be used; else only uploads fail.
+        """
+
+    @staticmethod
+    def gcs(
+        *,
+        bucket: str,
+        credentials: str | PathLike[str] | None,
+        emulator_host: str | None,
+        signed_url_seconds: int | None,
+    ) -> Storage:
+        """A bucket of Google Cloud Storage; it need not be reachable when the service starts.
+
+        Args:
+            bucket: its name.
+            credentials: the file with the key of a service account; needed but for an emulator.
+            emulator_host: a URL, or host and port, of an emulator.
+            signed_url_seconds: how long URLs are valid; None for objects that everybody may read.
+        """
 
 @final
 class Core:
@@ -53,6 +94,8 @@ class Core:
         outbox_max_bytes: int,
         max_frames_per_second: int,
         compression: bool,
+        storage: Storage,
+        max_file_bytes: int,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.
@@ -84,6 +127,21 @@ class Core:
     # Rooms ----------------------------------------------------------------------------------------------------------
     def list_public_rooms(self, *, skip: int, limit: int) -> Awaitable[bytes]:
         """Array of Room by ascending id."""
+
+    # Files ----------------------------------------------------------------------------------------------------------
+    def download_object(
+        self,
+        key: str,
+        *,
+        if_none_match: str | None,
+        if_modified_since: str | None,
+        if_range: str | None,
+        byte_range: str | None,
+    ) -> Awaitable[Download]:
+        """An object by the address that answers show, for whoever knows it; only with a local folder.
+
+        Codes: ``file_not_found``, ``storage_unavailable``.
+        """
 
     # Sockets --------------------------------------------------------------------------------------------------------
     def accept_socket(
@@ -202,12 +260,100 @@ class Caller:
         Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
         """
 
-    # Files (records only) -------------------------------------------------------------------------------------------
+    # Files ----------------------------------------------------------------------------------------------------------
+    def begin_upload(self, *, multiple: bool, content_type: str | None, base_url: str) -> Awaitable[Upload]:
+        """Start to receive a form; waits while too many of the user's uploads are under way.
+
+        Args:
+            multiple: up to ten files in the field ``files``, instead of one in ``file``.
+            content_type: the header of the request.
+            base_url: where clients reach the service, without a slash at the end.
+
+        Codes: ``file_missing``, ``multipart_boundary_missing``.
+        """
+
+    def delete_file(self, file_id: int) -> Awaitable[None]:
+        """Messages that carry the file stay. Codes: ``file_not_found``, ``not_file_owner``."""
+
+    def download_file(
+        self,
+        file_id: int,
+        *,
+        if_none_match: str | None,
+        if_modified_since: str | None,
+        if_range: str | None,
+        byte_range: str | None,
+    ) -> Awaitable[Download]:
+        """The content, with the stored type and name.
+
+        Codes: ``file_not_found``, ``file_access_denied``, ``storage_unavailable``.
+        """
+
     def get_file(self, file_id: int) -> Awaitable[bytes]:
         """FileUpload. Codes: ``file_not_found``, ``file_access_denied``."""
 
     def list_files_of_user(self, *, skip: int, limit: int) -> Awaitable[bytes]:
         """Array of the user's own FileUpload, newest first."""
+
+@final
+class Upload:
+    """A form that is being received. Its work goes on by itself, with bounded memory."""
+
+    def feed(self, chunk: bytes) -> bool | Awaitable[bool]:
+        """Pass on a piece of the body, as it came; wait for the answer if there is one to wait for.
+
+        False once nothing more is needed, because it is clear how the upload ends.
+        """
+
+    def finish(self) -> Awaitable[tuple[list[bytes], list[tuple[str, ChatError]]]]:
+        """End the body and wait for the outcome: FileUpload of each stored file, names and reasons of the others.
+
+        Codes of the whole: ``file_missing``, ``multipart_invalid``, ``too_many_files``, ``upload_failed``,
+        ``storage_unavailable``; of a file, raised if there is only one: ``file_too_large``, ``file_type_not_allowed``,
+        ``image_too_large``. Nothing is stored then.
+        """
+
+    def abort(self) -> None:
+        """Give up, unless the upload has been finished: nothing is stored."""
+
+@final
+class Download:
+    """A file on its way to a client."""
+
+    @property
+    def outcome(self) -> Literal["whole", "part", "not_modified", "unsatisfiable"]:
+        """What is sent."""
+
+    @property
+    def etag(self) -> str:
+        """With its quotes."""
+
+    @property
+    def modified(self) -> float:
+        """Seconds since 1970."""
+
+    @property
+    def content_type(self) -> str:
+        """As it was declared."""
+
+    @property
+    def disposition(self) -> str:
+        """The value of ``Content-Disposition``."""
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether a browser may show it in place."""
+
+    @property
+    def length(self) -> int:
+        """The number of bytes that follow."""
+
+    @property
+    def content_range(self) -> str | None:
+        """The value of ``Content-Range``, if it has to be sent."""
+
+    def next_chunk(self) -> Awaitable[bytes | None]:
+        """The next bytes, None at the end. Raises ``ChatError`` if the answer has to be cut off."""
 
 @final
 class HistoryChunks:

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from chat_app._native import ChatError, Core
+from chat_app._native import ChatError, Core, Storage
 from chat_app.core.config import ConfigurationError, Settings
 from chat_app.core.secret_key import resolve_secret_key
 from chat_app.cors import ContractCORSMiddleware
@@ -30,6 +31,9 @@ from chat_app.routers.service import make_static_directory
 from chat_app.supervisor import raise_open_file_limit, refuse_workers
 
 logger = logging.getLogger("izpochat.service")
+
+# Beside the default database.
+_UPLOAD_FOLDER = Path("data/uploads")
 
 # Documented with the slash, as clients of the first releases write them.
 _DOCUMENTED_WITH_SLASH = ("/api/users", "/api/rooms", "/api/uploads")
@@ -45,6 +49,7 @@ class ChatApplication(FastAPI):
     def __init__(self, **options: Any) -> None:
         super().__init__(redirect_slashes=False, **options)
         self.state.core = None
+        self.state.settings = None
         self._start_lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +120,8 @@ class ChatApplication(FastAPI):
                 outbox_max_bytes=settings.ws_outbox_max_bytes,
                 max_frames_per_second=settings.socket_max_frames_per_second,
                 compression=settings.websocket_compression,
+                storage=_storage(settings),
+                max_file_bytes=settings.max_file_size,
             )
             await core.start()
         except (ChatError, ValueError, OSError) as error:
@@ -125,6 +132,7 @@ class ChatApplication(FastAPI):
 
     def _apply(self, settings: Settings) -> None:
         self.title = settings.app_name
+        self.state.settings = settings
         self.openapi_schema = None
         self.user_middleware = [
             Middleware(
@@ -158,6 +166,18 @@ class ChatApplication(FastAPI):
         core, self.state.core = self.state.core, None
         if core is not None:
             await core.stop()
+
+
+def _storage(settings: Settings) -> Storage:
+    """A bucket if one is named, else a folder."""
+    if settings.gcs_bucket_name is None:
+        return Storage.local(settings.upload_path or _UPLOAD_FOLDER, required=settings.upload_path is not None)
+    return Storage.gcs(
+        bucket=settings.gcs_bucket_name,
+        credentials=settings.google_application_credentials,
+        emulator_host=settings.storage_emulator_host,
+        signed_url_seconds=None if settings.gcs_public_urls else settings.gcs_signed_url_seconds,
+    )
 
 
 async def _stop_process_when_lost(core: Core) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from chat_app import _native
 from chat_app._native import ChatError, Core
+from chat_app.core.config import Settings
 from chat_app.errors import (
     NOT_AUTHENTICATED,
     ONLINE_BAD_TOKEN,
@@ -24,6 +25,12 @@ async def get_core(request: Request) -> Core:
     """The running core; the application starts it before any request gets here."""
     core: Core = request.app.state.core
     return core
+
+
+async def get_settings(request: Request) -> Settings:
+    """The settings of the running service."""
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 class BearerCaller(SecurityBase):
@@ -91,6 +98,7 @@ def _split_authorization(request: Request) -> tuple[str, str]:
 
 
 RunningCore = Annotated[Core, Depends(get_core)]
+ServiceSettings = Annotated[Settings, Depends(get_settings)]
 Caller = Annotated[_native.Caller, Depends(BearerCaller())]
 OnlineCaller = Annotated[_native.Caller, Depends(online_list_caller)]
 

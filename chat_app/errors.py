@@ -7,7 +7,7 @@ inside the service: a text for operators is logged instead, once.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,7 +30,10 @@ _BEARER = {"WWW-Authenticate": "Bearer"}
 
 @dataclass(frozen=True)
 class ErrorAnswer:
-    """Status and ``detail`` of an error, and headers beyond the usual."""
+    """Status and ``detail`` of an error, and headers beyond the usual.
+
+    ``{value}`` in a text of ``ERRORS`` stands for ``ChatError.value``.
+    """
 
     status: int
     detail: str
@@ -47,7 +50,8 @@ class ApiError(Exception):
 
 NOT_AUTHENTICATED = ErrorAnswer(403, "Not authenticated")
 WRONG_SCHEME = ErrorAnswer(403, "Invalid authentication credentials")
-NO_BUCKET = ErrorAnswer(404, "El bucket de almacenamiento no está disponible")
+UPLOAD_STALLED = ErrorAnswer(408, "Request Timeout")
+CLIENT_GONE = ErrorAnswer(400, "Client Closed Request")
 ONLINE_TOKEN_REQUIRED = ErrorAnswer(401, "Token is required")
 # The online list answers without the header, and hides whether the account is inactive.
 ONLINE_BAD_TOKEN = ErrorAnswer(401, "Could not validate credentials")
@@ -71,6 +75,18 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "not_a_member": ErrorAnswer(400, "User is not in this room"),
     "file_not_found": ErrorAnswer(404, "Archivo no encontrado"),
     "file_access_denied": ErrorAnswer(403, "No tienes acceso a este archivo"),
+    "not_file_owner": ErrorAnswer(403, "No tienes permisos para eliminar este archivo"),
+    "multipart_invalid": ErrorAnswer(400, "There was an error parsing the body"),
+    "multipart_boundary_missing": ErrorAnswer(400, "Missing boundary in multipart."),
+    # The routes of uploads answer 422 instead, which names their field.
+    "file_missing": ErrorAnswer(422, "Field required"),
+    "too_many_files": ErrorAnswer(400, "Máximo 10 archivos por vez"),
+    "file_too_large": ErrorAnswer(413, "Archivo muy grande. Máximo permitido: {value}MB"),
+    "file_type_not_allowed": ErrorAnswer(400, "Tipo de archivo no permitido: {value}"),
+    "image_too_large": ErrorAnswer(400, "Imagen con demasiados píxeles"),
+    "upload_failed": ErrorAnswer(500, "Error subiendo archivo"),
+    "upload_aborted": CLIENT_GONE,
+    "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,
     "internal": _INTERNAL,
@@ -81,6 +97,14 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "schema_missing": _UNAVAILABLE,
     "invalid_configuration": _UNAVAILABLE,
 }
+
+
+def answer_of(error: ChatError) -> ErrorAnswer:
+    """What a client is told about an error of the core."""
+    answer = ERRORS.get(error.code, _INTERNAL)
+    if error.value is None:
+        return answer
+    return replace(answer, detail=answer.detail.format(value=error.value))
 
 
 @contextmanager
@@ -114,8 +138,8 @@ async def _on_api_error(_request: Request, error: Exception) -> Response:
 
 async def _on_chat_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChatError)
-    answer = ERRORS.get(error.code, _INTERNAL)
-    if answer.status >= 500:
+    answer = answer_of(error)
+    if answer.status >= 500 or error.code == "storage_unavailable":
         level = logging.ERROR if answer.status == 500 else logging.WARNING
         logger.log(level, "%s %s failed: %s", request.method, request.url.path, error)
     return _respond(answer)
@@ -148,7 +172,7 @@ def _allowed_methods(request: Request) -> list[str]:
 
 
 def _respond(answer: ErrorAnswer) -> Response:
-    if answer.status == 500:
+    if answer is _INTERNAL:
         return JSONResponse({"error": answer.detail, "status_code": 500}, 500)
     return JSONResponse({"detail": answer.detail}, answer.status, dict(answer.headers))
 

@@ -175,6 +175,7 @@ class FileUpload(BaseModel):
     uploader_id: int
     uploaded_at: datetime | None
     uploader: User
+    thumbnail_url: str | None = Field(default=None, description="Absent without a thumbnail.")
 
 
 class Message(BaseModel):
@@ -252,7 +253,7 @@ class AllowedTypes(BaseModel):
     """What may be uploaded."""
 
     allowed_types: list[str]
-    max_file_size_mb: int
+    max_file_size_mb: float
     categories: FileCategories
 
 

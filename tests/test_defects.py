@@ -1,6 +1,6 @@
 """One test for each defect of the original, named after its number in section 12 of the contract.
 
-Not here: D4, D19, D20, half of D21, D25 (storing uploads), D22 (``test_startup``), D24 (``test_single_process``),
+Not here: D4, D19, half of D21, D25 (``uploads/``), D20 and D22 (``test_startup``), D24 (``test_single_process``),
 D28 (``test_existing_databases``).
 """
 

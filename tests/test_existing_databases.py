@@ -8,6 +8,7 @@ import pytest
 from harness import tokens
 from harness.chat import PASSWORD, PASSWORD_HASH, SECRET_KEY, Chat, User
 from harness.database import Database
+from harness.forms import png
 from harness.pool import ServerPool
 from harness.postgres import PostgresCluster, with_database
 
@@ -113,6 +114,23 @@ def test_old_data_can_be_worked_with(old_chat: Chat) -> None:
     assert chat.connect(3, vieja)
 
 
+def test_files_can_be_stored_and_deleted(old_chat: Chat) -> None:
+    chat = old_chat
+    vieja = old_user(1, "vieja")
+    picture = png(20, 20)
+    file = chat.post("/api/uploads/", vieja, files={"file": ("foto.png", picture, "image/png")}).json()
+    assert (file["original_filename"], file["uploader_id"]) == ("foto.png", 1)
+    assert list(file)[-1] == "thumbnail_url"
+    chat.say(1, vieja, "", file_id=file["id"])
+    path = f"/api/uploads/{file['id']}"
+    assert chat.get(path, vieja).json() == file
+    assert chat.get(f"{path}/download", vieja).content == picture
+    assert chat.call("DELETE", path, vieja).status_code == 200
+    assert chat.call("DELETE", "/api/uploads/1", vieja).status_code == 403
+    assert chat.get("/api/uploads/1", vieja).status_code == 200
+    assert chat.get("/api/rooms/1/messages", vieja).json()[0]["file"] is None
+
+
 def test_a_fresh_database_has_the_schema_of_the_original(servers: ServerPool, cluster: PostgresCluster) -> None:
     original = Database(cluster.create_database())
     original.script((FIXTURES / "generation_a.sql").read_text())
@@ -121,7 +139,7 @@ def test_a_fresh_database_has_the_schema_of_the_original(servers: ServerPool, cl
     wanted, found = schema(original), schema(chat.database)
     assert wanted <= found
     added = [row for row in found - wanted if row[0] in TABLES]
-    assert sorted(row[0] for row in added) == ["file_uploads", "messages", "user_rooms", "user_rooms"]
+    assert sorted(row[0] for row in added) == ["file_uploads", "messages", "messages", "user_rooms", "user_rooms"]
     assert all(row[2].startswith("CREATE INDEX") for row in added), "only plain indexes are added"
 
 
@@ -149,6 +167,10 @@ def test_a_role_that_may_create_nothing(servers: ServerPool, cluster: PostgresCl
     sockets[0].say("hola")
     assert [socket.expect("message")["content"] for socket in sockets] == ["hola", "hola"]
     chat.close_sockets()
+    file = chat.post("/api/uploads/", vieja, files={"file": ("foto.png", png(20, 20), "image/png")}).json()
+    assert "thumbnail_url" not in file, "there is no place to note it"
+    assert chat.get(f"/api/uploads/{file['id']}/download", vieja).content == png(20, 20)
+    assert chat.call("DELETE", f"/api/uploads/{file['id']}", vieja).status_code == 200
     chat.server.stop()
     database.script("drop owned by limited; drop role limited;")
 

@@ -1,6 +1,6 @@
 """One test for each security hole of the original, named after its number in section 13 of the contract.
 
-Not here: S4 and S9 (storing uploads), S7 and S13 (left as they are), S17 (``test_startup``).
+Not here: S4 and S9 (``uploads/``), S7 and S13 (left as they are), S17 (``test_startup``).
 """
 
 import json

@@ -103,12 +103,3 @@ def test_static_files(servers: ServerPool) -> None:
     assert chat.get("/static/nope.txt").status_code == 404
     assert chat.get("/static/..%2fchat.db").status_code == 404
     assert chat.get("/static/%00").status_code in {404, 422}
-
-
-def test_uploads_without_a_store_fail_alone(chat: Chat) -> None:
-    ana = chat.user()
-    files = {"file": ("a.txt", b"hola", "text/plain")}
-    without = chat.post("/api/uploads/", ana, files=files)
-    assert (without.status_code, without.json()) == (404, {"detail": "El bucket de almacenamiento no está disponible"})
-    assert chat.post("/api/uploads/", files=files).json() == {"detail": "Not authenticated"}
-    assert chat.get("/api/uploads/types/allowed").json()["max_file_size_mb"] == 50

@@ -164,3 +164,4 @@ def test_credentials_of_a_cloud_are_not_needed(servers: ServerPool) -> None:
     chat = servers.prepare("sqlite", settings=settings)
     chat.server.start()
     assert chat.get("/health").status_code == 200
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in chat.server.log

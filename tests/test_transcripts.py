@@ -1,7 +1,4 @@
-"""Replays the recorded exchanges of the original service, and of its recommended corrections, on both databases.
-
-Storing uploads is not served yet, so of the section ``uploads`` only the cases run that need no store.
-"""
+"""Replays the recorded exchanges of the original service, and of its recommended corrections, on both databases."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +8,7 @@ from harness.chat import Chat
 from harness.pool import ServerPool, lend
 from harness.transcripts import Replay, load_cases
 
-WITHOUT_STORE = frozenset({"uploads-unauthenticated", "uploads-types"})
-CASES = [case for case in load_cases() if case["section"] != "uploads" or case["id"] in WITHOUT_STORE]
+CASES = load_cases()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -7,6 +7,7 @@ people carry ``.env`` files over from other versions.
 
 import json
 import os
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -76,6 +77,18 @@ class Settings(BaseSettings):
         default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
     )
     websocket_compression: bool = Field(default=False, description="true or false")
+    max_file_size: int = Field(
+        default=52_428_800, ge=1, le=2_147_483_647, description="a whole number of bytes from 1 to 2147483647"
+    )
+    upload_path: Path | None = Field(default=None, description="the path of a folder")
+    public_base_url: str | None = Field(default=None, description="a URL such as https://chat.example.com")
+    gcs_bucket_name: str | None = Field(default=None, description="the name of a bucket")
+    google_application_credentials: Path | None = Field(default=None, description="the path of a file")
+    storage_emulator_host: str | None = Field(default=None, description="a URL such as http://localhost:9023")
+    gcs_public_urls: bool = Field(default=True, description="true or false")
+    gcs_signed_url_seconds: int = Field(
+        default=86_400, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
+    )
     port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
 
     @property
@@ -99,6 +112,16 @@ class Settings(BaseSettings):
         if value is None and url is not None and _scheme(url) in _POSTGRES_SCHEMES:
             raise PydanticCustomError("secret_key_missing", "needed with PostgreSQL")
         return value
+
+    @field_validator("public_base_url", mode="after")
+    @classmethod
+    def _absolute_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+            raise PydanticCustomError("base_url", "not the start of URLs")
+        return value.strip().rstrip("/")
 
     @field_validator("allowed_origins", mode="before")
     @classmethod

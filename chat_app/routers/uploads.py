@@ -1,42 +1,22 @@
-"""Files: the records of uploads and the list of allowed types.
-
-No object store is configured here, so nothing can be stored or deleted; those routes say so.
-"""
+"""Files: uploads that stream into the store, downloads that stream out of it, and their records."""
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
 
-from chat_app import schemas
-from chat_app.dependencies import Caller, error_responses
-from chat_app.errors import NO_BUCKET, ApiError
+from chat_app import _native, schemas
+from chat_app._native import MEDIA_TYPES, ChatError
+from chat_app.core.config import Settings
+from chat_app.dependencies import Caller, RunningCore, ServiceSettings, error_responses
+from chat_app.errors import answer_of
+from chat_app.file_transfer import conditions, download_response, receive_form
 from chat_app.json_route import JsonBytes, JsonRoute
 
-_DOCUMENTS = (
-    "application/pdf",
-    "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.ms-excel",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.ms-powerpoint",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "text/plain",
-    "text/csv",
-)
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/svg+xml")
-_AUDIO = ("audio/mpeg", "audio/wav", "audio/ogg")
-_VIDEO = ("video/mp4", "video/avi", "video/quicktime", "video/x-msvideo")
-_ARCHIVES = ("application/zip", "application/x-rar-compressed", "application/x-7z-compressed")
-
-_ALLOWED_TYPES = schemas.AllowedTypes(
-    allowed_types=[*_DOCUMENTS, *_IMAGES, *_AUDIO, *_VIDEO, *_ARCHIVES],
-    max_file_size_mb=50,
-    # Clients know the archives as documents.
-    categories=schemas.FileCategories(
-        documents=[*_DOCUMENTS, *_ARCHIVES], images=[*_IMAGES], audio=[*_AUDIO], video=[*_VIDEO]
-    ),
-)
+_MEGABYTE = 1024 * 1024
+_FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 
 
 def _multipart(field: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +25,17 @@ def _multipart(field: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
 
 
-_FILE: dict[str, Any] = {"type": "string", "format": "binary"}
+def _binary(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of a download, for the documentation."""
+    content = {"application/octet-stream": {"schema": _FILE}}
+    answers: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The file", "content": content},
+        206: {"description": "A part of it", "content": content},
+        304: {"description": "The client has it already"},
+        416: {"description": "No such part"},
+    }
+    return {**error_responses(*statuses), **answers}
+
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"], route_class=JsonRoute)
 
@@ -54,25 +44,32 @@ router = APIRouter(prefix="/api/uploads", tags=["uploads"], route_class=JsonRout
     "",
     status_code=201,
     response_model=schemas.FileUpload,
-    responses=error_responses(404),
+    responses=error_responses(404, 408, 413),
     openapi_extra=_multipart("file", _FILE),
 )
-async def upload_file(caller: Caller) -> NoReturn:
+async def upload_file(request: Request, caller: Caller, settings: ServiceSettings) -> JsonBytes:
     """Store a file."""
-    await caller.authenticate()
-    raise ApiError(NO_BUCKET)
+    upload = await _begin(request, caller, settings, multiple=False)
+    files, _ = await _receive(upload, request, "file")
+    return JsonBytes(files[0], 201)
 
 
 @router.post(
     "/multiple",
     response_model=schemas.UploadReport,
-    responses=error_responses(404),
+    responses=error_responses(404, 408, 413),
     openapi_extra=_multipart("files", {"type": "array", "items": _FILE, "maxItems": 10}),
 )
-async def upload_files(caller: Caller) -> NoReturn:
-    """Store up to ten files."""
-    await caller.authenticate()
-    raise ApiError(NO_BUCKET)
+async def upload_files(request: Request, caller: Caller, settings: ServiceSettings) -> JsonBytes:
+    """Store up to ten files; one that is refused does not keep the others from being stored."""
+    upload = await _begin(request, caller, settings, multiple=True)
+    files, refused = await _receive(upload, request, "files")
+    text = b'{"uploaded_files":[%b],"total_uploaded":%d,"total_files":%d'
+    report = text % (b",".join(files), len(files), len(files) + len(refused))
+    if refused:
+        errors = [{"filename": name, "error": answer_of(error).detail} for name, error in refused]
+        report += b',"errors":' + json.dumps(errors, ensure_ascii=False, separators=(",", ":")).encode()
+    return JsonBytes(report + b"}")
 
 
 @router.get("", response_model=schemas.FilePage, responses=error_responses())
@@ -84,9 +81,26 @@ async def list_files(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limi
 
 
 @router.get("/types/allowed", responses=error_responses(authenticated=False))
-async def list_allowed_types() -> schemas.AllowedTypes:
+async def list_allowed_types(settings: ServiceSettings) -> schemas.AllowedTypes:
     """What may be uploaded; no token is needed."""
-    return _ALLOWED_TYPES
+    megabytes = settings.max_file_size / _MEGABYTE
+    groups: dict[str, list[str]] = {"documents": [], "images": [], "audio": [], "video": []}
+    for media_type, group in MEDIA_TYPES:
+        groups[group].append(media_type)
+    return schemas.AllowedTypes(
+        allowed_types=[media_type for media_type, _ in MEDIA_TYPES],
+        max_file_size_mb=int(megabytes) if megabytes.is_integer() else round(megabytes, 2),
+        categories=schemas.FileCategories(**groups),
+    )
+
+
+# What public_url leads to with a local folder. Its other end is SERVED_PATH in rust/chat_server.
+@router.get("/files/{key:path}", responses=_binary(404), include_in_schema=False)
+async def download_object(core: RunningCore, request: Request, key: str) -> Response:
+    """An object, for whoever knows its address."""
+    download = await core.download_object(key, **conditions(request))
+    # Nothing is ever stored under the same name again.
+    return download_response(download, cache="public, max-age=31536000, immutable")
 
 
 @router.get("/{file_id}", response_model=schemas.FileUpload, responses=error_responses(404))
@@ -95,8 +109,42 @@ async def get_file(caller: Caller, file_id: schemas.PathId) -> JsonBytes:
     return JsonBytes(await caller.get_file(file_id))
 
 
+@router.get("/{file_id}/download", responses=_binary(404), response_class=Response)
+async def download_file(request: Request, caller: Caller, file_id: schemas.PathId) -> Response:
+    """The content of a file, for whoever may see it, under its own name."""
+    download = await caller.download_file(file_id, **conditions(request))
+    return download_response(download, cache="private, no-cache")
+
+
 @router.delete("/{file_id}", response_model=schemas.Notice, responses=error_responses(404))
-async def delete_file(caller: Caller, file_id: schemas.PathId) -> NoReturn:  # noqa: ARG001 (validated, in the docs)
-    """Delete a file."""
-    await caller.authenticate()
-    raise ApiError(NO_BUCKET)
+async def delete_file(caller: Caller, file_id: schemas.PathId) -> schemas.Notice:
+    """Delete a file of one's own; messages that carry it stay, without it."""
+    await caller.delete_file(file_id)
+    return schemas.Notice(message="Archivo eliminado exitosamente")
+
+
+async def _begin(request: Request, caller: _native.Caller, settings: Settings, *, multiple: bool) -> _native.Upload:
+    try:
+        return await caller.begin_upload(
+            multiple=multiple,
+            content_type=request.headers.get("content-type"),
+            base_url=settings.public_base_url or str(request.base_url).rstrip("/"),
+        )
+    except ChatError as error:
+        raise _named(error, "files" if multiple else "file") from error
+
+
+async def _receive(
+    upload: _native.Upload, request: Request, field: str
+) -> tuple[list[bytes], list[tuple[str, ChatError]]]:
+    try:
+        return await receive_form(upload, request)
+    except ChatError as error:
+        raise _named(error, field) from error
+
+
+def _named(error: ChatError, field: str) -> Exception:
+    """A missing file is reported like any missing field."""
+    if error.code != "file_missing":
+        return error
+    return RequestValidationError([{"type": "missing", "loc": ("body", field), "msg": "Field required", "input": None}])

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chat_server::{Bearer, Chat, Identity, MemberName, Service, ServiceError};
+use chat_server::{Bearer, Chat, Identity, MemberName, Service, ServiceError, UploadForm};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::answer::{History, JsonAnswer};
 use crate::arguments::{self, RowNumber};
+use crate::files::{Download, Upload, download_request};
 use crate::runtime::use_case;
 
 #[pyclass(frozen, module = "chat_app._native")]
@@ -216,5 +217,50 @@ impl Caller {
     ) -> PyResult<Bound<'py, PyAny>> {
         let page = arguments::page(skip, limit);
         json!(self, py, chat, identity => chat.list_files_of_user(&identity, page))
+    }
+
+    #[pyo3(signature = (*, multiple, content_type, base_url))]
+    fn begin_upload<'py>(
+        &self,
+        py: Python<'py>,
+        multiple: bool,
+        content_type: Option<String>,
+        base_url: String,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let form = if multiple {
+            UploadForm::Multiple
+        } else {
+            UploadForm::Single
+        };
+        self.run(py, move |service, identity| async move {
+            let chat = service.chat();
+            let upload = chat.begin_upload(identity, form, content_type.as_deref(), base_url);
+            upload.await.map(Upload::from)
+        })
+    }
+
+    fn delete_file<'py>(&self, py: Python<'py>, file_id: RowNumber) -> PyResult<Bound<'py, PyAny>> {
+        self.run(py, move |service, identity| async move {
+            service.chat().delete_file(&identity, file_id.0).await
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
+    #[pyo3(signature = (file_id, *, if_none_match, if_modified_since, if_range, byte_range))]
+    fn download_file<'py>(
+        &self,
+        py: Python<'py>,
+        file_id: RowNumber,
+        if_none_match: Option<String>,
+        if_modified_since: Option<String>,
+        if_range: Option<String>,
+        byte_range: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = download_request(if_none_match, if_modified_since, if_range, byte_range);
+        self.run(py, move |service, identity| async move {
+            let chat = service.chat();
+            let download = chat.download_file(&identity, file_id.0, request).await;
+            download.map(Download::from)
+        })
     }
 }

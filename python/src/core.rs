@@ -17,6 +17,7 @@ use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
 use crate::caller::Caller;
 use crate::error::to_exception;
+use crate::files::{Download, Storage, download_request};
 use crate::runtime::{awaitable, enter, use_case};
 use crate::wake_up::call_soon;
 
@@ -65,7 +66,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -76,6 +77,8 @@ impl Core {
         outbox_max_bytes: usize,
         max_frames_per_second: u32,
         compression: bool,
+        storage: &Storage,
+        max_file_bytes: u64,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -93,6 +96,8 @@ impl Core {
             outbox_max_bytes,
             max_frames_per_second,
             compression,
+            storage: storage.0.clone(),
+            max_file_bytes,
         };
         Ok(Self {
             config,
@@ -163,6 +168,23 @@ impl Core {
         limit: RowNumber,
     ) -> PyResult<Bound<'py, PyAny>> {
         json!(self, py, chat => chat.list_public_rooms(arguments::page(skip, limit)))
+    }
+
+    #[pyo3(signature = (key, *, if_none_match, if_modified_since, if_range, byte_range))]
+    fn download_object<'py>(
+        &self,
+        py: Python<'py>,
+        key: String,
+        if_none_match: Option<String>,
+        if_modified_since: Option<String>,
+        if_range: Option<String>,
+        byte_range: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = download_request(if_none_match, if_modified_since, if_range, byte_range);
+        self.run(py, move |service| async move {
+            let download = service.chat().download_object(&key, request).await;
+            download.map(Download::from)
+        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]

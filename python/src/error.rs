@@ -17,10 +17,13 @@ pub(crate) fn codes(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
     PyTuple::new(py, ServiceError::codes().collect::<Vec<_>>())
 }
 
-/// A `ChatError` with its code; `chat_app/errors.py` logs it where that is due.
+/// A `ChatError` with its code, and what the text of its answer names besides;
+/// `chat_app/errors.py` logs it where that is due.
 pub(crate) fn to_exception(py: Python<'_>, error: &ServiceError) -> PyErr {
     let exception = ChatError::new_err(error.report());
-    match exception.value(py).setattr("code", error.code()) {
+    let value = exception.value(py);
+    let set = value.setattr("code", error.code());
+    match set.and_then(|()| value.setattr("value", error.value())) {
         Ok(()) => exception,
         Err(unexpected) => unexpected,
     }

@@ -11,6 +11,7 @@ mod caller;
 mod completions;
 mod core;
 mod error;
+mod files;
 mod interpreter;
 mod logging;
 mod requests;
@@ -25,10 +26,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::close_gate_at_exit(module)?;
     module.add("ChatError", module.py().get_type::<error::ChatError>())?;
     module.add("ERROR_CODES", error::codes(module.py())?)?;
+    module.add("MEDIA_TYPES", files::media_types(module.py())?)?;
     module.add_class::<core::Core>()?;
     module.add_class::<caller::Caller>()?;
     module.add_class::<bridge::SocketBridge>()?;
     module.add_class::<answer::HistoryChunks>()?;
+    module.add_class::<files::Storage>()?;
+    module.add_class::<files::Upload>()?;
+    module.add_class::<files::Download>()?;
     module.add_function(wrap_pyfunction!(logging::init_tracing, module)?)?;
     module.add_function(wrap_pyfunction!(setup::migrate_database, module)?)?;
     Ok(())

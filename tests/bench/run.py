@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from load_client import build_client
-from scenarios import churn, connects, disturbers, fan_out, idle, ingest, latency, logins, requests
+from scenarios import churn, connects, disturbers, fan_out, idle, ingest, latency, logins, requests, uploads
 from table import Row, at_most, print_table
 from workshop import Workshop
 
@@ -34,6 +34,7 @@ SCENARIOS: dict[str, Callable[[Workshop], list[Row]]] = {
     "logins": logins.measure,
     "requests": requests.measure,
     "connects": connects.measure,
+    "uploads": uploads.measure,
     "churn": churn.measure,
     "idle": idle.measure,
 }

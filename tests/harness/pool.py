@@ -87,11 +87,16 @@ class ServerPool:
         self._own.append(chat)
         return chat
 
-    def shared(self, kind: str, transport: str = "handoff", purpose: str = "") -> Chat:
-        """The shared server of this kind, started at the first call; tests of one purpose keep it to themselves."""
+    def shared(
+        self, kind: str, transport: str = "handoff", purpose: str = "", settings: dict[str, str] | None = None
+    ) -> Chat:
+        """The shared server of this kind, started at the first call; tests of one purpose keep it to themselves.
+
+        Those of one purpose agree on its settings.
+        """
         key = (kind, transport, purpose)
         if key not in self._shared:
-            chat = self.prepare(kind, transport=transport)
+            chat = self.prepare(kind, transport=transport, settings=settings)
             self._own.remove(chat)
             self._shared[key] = chat
             chat.server.start()
@@ -117,9 +122,15 @@ class ServerPool:
                 chat.server.kill()
 
 
-def lend(pool: ServerPool, kind: str, transport: str = "handoff", purpose: str = "") -> Iterator[Chat]:
+def lend(
+    pool: ServerPool,
+    kind: str,
+    transport: str = "handoff",
+    purpose: str = "",
+    settings: dict[str, str] | None = None,
+) -> Iterator[Chat]:
     """Lend a shared server to one test; afterwards close its sockets and check what it logged meanwhile."""
-    chat = pool.shared(kind, transport, purpose)
+    chat = pool.shared(kind, transport, purpose, settings)
     seen = len(chat.server.log)
     yield chat
     chat.close_sockets()

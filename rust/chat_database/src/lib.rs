@@ -25,10 +25,10 @@ mod writer;
 pub use self::database::{Database, DatabaseConfig};
 pub use self::error::{DatabaseError, ErrorKind};
 pub use self::instance_lock::InstanceLock;
-pub use self::migrations::{FileLayout, MigrationReport};
+pub use self::migrations::{Additions, FileLayout, MigrationReport};
 pub use self::models::{
-    Credentials, FileDetails, FileRecord, Joined, NewMessage, NewRoom, NewUser, Page, Room,
-    RoomAccess, RoomChanges, RoomDetails, Stored, StoredMessage, User, UserChanges,
+    Credentials, FileDetails, FileRecord, Joined, NewFile, NewMessage, NewRoom, NewUser, Page,
+    Room, RoomAccess, RoomChanges, RoomDetails, Stored, StoredMessage, User, UserChanges,
 };
 pub use self::sqlite::allow_blocking_queries;
 pub use self::url::DatabaseUrl;

@@ -23,7 +23,7 @@ use crate::sqlite::{SqliteAccess, SqlitePool};
 
 mod schema_check;
 
-pub use self::schema_check::FileLayout;
+pub use self::schema_check::{Additions, FileLayout};
 use self::schema_check::{Columns, TABLES};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -44,6 +44,7 @@ pub struct MigrationReport {
     pub created_tables: Vec<&'static str>,
     /// Which of the two forms `file_uploads` has.
     pub file_layout: FileLayout,
+    pub additions: Additions,
 }
 
 /// Migrates a PostgreSQL database.
@@ -112,7 +113,8 @@ where
             // `check` below decides whether it works without.
             tracing::warn!(
                 "the database user may not change the schema: starting with the tables as they \
-                 are, possibly without indexes that make long lists fast"
+                 are, possibly without indexes that make long lists fast, without thumbnails, and \
+                 without the list of objects that an interrupted upload leaves behind"
             );
         }
     }
@@ -124,6 +126,7 @@ where
             .filter(|table| after.has_table(table) && !before.has_table(table))
             .collect(),
         file_layout,
+        additions: after.additions(),
     })
 }
 

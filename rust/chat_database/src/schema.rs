@@ -2,8 +2,8 @@
 //!
 //! Written by hand because one description serves PostgreSQL and SQLite: the
 //! only type that differs between them is the time stamp, which is a type of
-//! this crate (`timestamp.rs`). Every time stamp column is nullable, in old
-//! databases there are rows without one.
+//! this crate (`timestamp.rs`). Every time stamp column of the original is nullable, in
+//! old databases there are rows without one.
 //!
 //! `file_uploads` exists in two layouts, see `FileLayout`: the first
 //! generation's, which is also what a new database gets, and the second's.
@@ -81,6 +81,22 @@ table! {
         file_url -> Text,
         user_id -> Integer,
         uploaded_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    /// Objects without a row in `file_uploads`, and when they are to be deleted.
+    /// (The time is never null; only so can chrono's type be compared with it.)
+    pending_objects (object_key) {
+        object_key -> Text,
+        due_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
+table! {
+    /// The files that have a thumbnail.
+    file_thumbnails (file_id) {
+        file_id -> Integer,
     }
 }
 

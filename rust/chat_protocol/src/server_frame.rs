@@ -82,6 +82,9 @@ pub struct FileSummary {
     pub public_url: String,
     pub content_type: String,
     pub file_size: i32,
+    /// Not in the contract; absent for a file without a thumbnail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_url: Option<String>,
 }
 
 /// An item of `online_users` (contract section 6.6).
@@ -118,6 +121,7 @@ mod tests {
             public_url: "https://x/a".into(),
             content_type: "text/plain".into(),
             file_size: 5,
+            thumbnail_url: None,
         };
         let mut frame = ServerFrame::Message {
             id: MessageId(94),

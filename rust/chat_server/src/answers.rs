@@ -6,6 +6,8 @@ use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
+use crate::files::FileLinks;
+
 /// The JSON text of an answer.
 pub(crate) fn to_json(answer: &impl Serialize) -> Vec<u8> {
     let mut text = Vec::with_capacity(256);
@@ -100,7 +102,7 @@ pub(crate) fn push_message(
     head: &MessageHead<'_>,
     sender: &[u8],
     room: &[u8],
-    file: Option<&FileDetails>,
+    file: Option<(&FileDetails, &FileLinks)>,
 ) {
     push_json(text, head);
     text.pop();
@@ -109,7 +111,10 @@ pub(crate) fn push_message(
     text.extend_from_slice(b",\"room\":");
     text.extend_from_slice(room);
     text.extend_from_slice(b",\"file\":");
-    push_json(text, &file.map(FileAnswer::from));
+    push_json(
+        text,
+        &file.map(|(details, links)| FileAnswer::new(details, links)),
+    );
     text.push(b'}');
 }
 
@@ -125,21 +130,24 @@ pub(crate) struct FileAnswer<'a> {
     #[serde(serialize_with = "rest_time")]
     uploaded_at: Option<DateTime<Utc>>,
     uploader: UserAnswer<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbnail_url: Option<&'a str>,
 }
 
-impl<'a> From<&'a FileDetails> for FileAnswer<'a> {
-    fn from(details: &'a FileDetails) -> Self {
+impl<'a> FileAnswer<'a> {
+    pub(crate) fn new(details: &'a FileDetails, links: &'a FileLinks) -> Self {
         let file = &details.file;
         Self {
             original_filename: &file.original_filename,
             stored_filename: &file.stored_filename,
             file_size: file.file_size,
             content_type: &file.content_type,
-            public_url: &file.public_url,
+            public_url: &links.public_url,
             id: file.id,
             uploader_id: file.uploader_id,
             uploaded_at: file.uploaded_at,
             uploader: UserAnswer::from(&*details.uploader),
+            thumbnail_url: links.thumbnail_url.as_deref(),
         }
     }
 }

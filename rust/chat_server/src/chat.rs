@@ -1,10 +1,14 @@
 //! What the use cases share.
 
+use std::sync::Arc;
+
 use chat_auth::TokenAuthority;
 use chat_database::{Database, MessageWriter};
 use chat_hub::Hub;
+use tokio_util::task::TaskTracker;
 
 use crate::entrance::Entrance;
+use crate::files::FileLibrary;
 use crate::passwords::Passwords;
 
 /// The use cases of the service; the methods stand in one file per subject.
@@ -16,4 +20,7 @@ pub struct Chat {
     pub(crate) tokens: TokenAuthority,
     pub(crate) passwords: Passwords,
     pub(crate) entrance: Entrance,
+    pub(crate) files: Arc<FileLibrary>,
+    /// The uploads under way.
+    pub(crate) uploads: TaskTracker,
 }

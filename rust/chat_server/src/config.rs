@@ -6,6 +6,8 @@ use chat_auth::TokenAlgorithm;
 use chat_database::DatabaseUrl;
 use secrecy::SecretString;
 
+use crate::files::StorageConfig;
+
 /// Settings of one service.
 #[derive(Clone, Debug)]
 pub struct ServiceConfig {
@@ -24,4 +26,7 @@ pub struct ServiceConfig {
     pub max_frames_per_second: u32,
     /// Whether sockets may use permessage-deflate.
     pub compression: bool,
+    pub storage: StorageConfig,
+    /// The largest file that may be uploaded.
+    pub max_file_bytes: u64,
 }

@@ -6,6 +6,7 @@
 use chat_database::DatabaseError;
 use chat_gateway::{PostError, Refusal};
 use chat_hub::HubError;
+use chat_storage::StorageError;
 
 /// A refused or failed use case.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +28,39 @@ pub enum ServiceError {
     NotAMember,
     #[error("the file is not visible to the user")]
     FileAccessDenied,
+    #[error("only the uploader of the file may do that")]
+    NotFileOwner,
+    #[error("the form holds no file in the expected field")]
+    FileMissing,
+    #[error("the form has no boundary")]
+    MultipartBoundaryMissing,
+    #[error("the form is damaged, or exceeds what a form may have")]
+    MultipartInvalid,
+    #[error("the form is too large")]
+    FormTooLarge,
+    #[error("the form holds too many files")]
+    TooManyFiles,
+    #[error("the file is larger than {max_bytes} bytes")]
+    FileTooLarge { max_bytes: u64 },
+    /// Or the content is of another type.
+    #[error("files of the type {declared:?} may not be uploaded")]
+    FileTypeNotAllowed { declared: Option<String> },
+    #[error("the picture has too many pixels")]
+    ImageTooLarge,
+    #[error("the client went away during the upload")]
+    UploadAborted,
+    #[error("the upload failed")]
+    UploadFailed { source: StorageError },
+    #[error("there is no store for files")]
+    StoreMissing,
     #[error("the handshake is refused")]
     HandshakeRefused,
     #[error("the service is not running")]
     NotRunning,
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("the socket threads could not be started")]
     Hub(#[from] HubError),
     #[error("internal error: {0}")]
@@ -40,7 +68,7 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const OWN_CODES: [&'static str; 9] = [
+    const OWN_CODES: [&'static str; 20] = [
         "invalid_credentials",
         "invalid_token",
         "inactive_user",
@@ -49,6 +77,17 @@ impl ServiceError {
         "owner_cannot_leave",
         "not_a_member",
         "file_access_denied",
+        "not_file_owner",
+        "file_missing",
+        "multipart_boundary_missing",
+        "multipart_invalid",
+        "too_many_files",
+        "file_too_large",
+        "file_type_not_allowed",
+        "image_too_large",
+        "upload_aborted",
+        "upload_failed",
+        "storage_unavailable",
         "handshake_refused",
     ];
 
@@ -68,6 +107,19 @@ impl ServiceError {
             Self::OwnerCannotLeave => "owner_cannot_leave",
             Self::NotAMember => "not_a_member",
             Self::FileAccessDenied => "file_access_denied",
+            Self::NotFileOwner => "not_file_owner",
+            Self::FileMissing => "file_missing",
+            Self::MultipartBoundaryMissing => "multipart_boundary_missing",
+            Self::MultipartInvalid => "multipart_invalid",
+            Self::TooManyFiles => "too_many_files",
+            Self::FormTooLarge | Self::FileTooLarge { .. } => "file_too_large",
+            Self::FileTypeNotAllowed { .. } => "file_type_not_allowed",
+            Self::ImageTooLarge => "image_too_large",
+            Self::UploadAborted => "upload_aborted",
+            Self::UploadFailed { .. } => "upload_failed",
+            Self::StoreMissing => "storage_unavailable",
+            Self::Storage(StorageError::NotFound) => "file_not_found",
+            Self::Storage(error) => error.code(),
             Self::HandshakeRefused => "handshake_refused",
             // A client that comes again finds the service up or gone.
             Self::NotRunning => "database_unavailable",
@@ -76,12 +128,36 @@ impl ServiceError {
         }
     }
 
+    /// What the client's text names besides, for codes that have something.
+    pub fn value(&self) -> Option<String> {
+        match self {
+            Self::FileTypeNotAllowed { declared } => {
+                // So the original shows a part without a type.
+                Some(declared.clone().unwrap_or_else(|| "None".to_owned()))
+            }
+            Self::FileTooLarge { max_bytes } => Some(megabytes(*max_bytes)),
+            _ => None,
+        }
+    }
+
     /// For the operator: the message with its causes, without secrets.
     pub fn report(&self) -> String {
         match self {
             Self::Database(error) => error.report(),
+            Self::Storage(error) => error.report(),
+            Self::UploadFailed { source } => format!("{self}: {}", source.report()),
             other => other.to_string(),
         }
+    }
+}
+
+/// Whole ones without a fraction.
+fn megabytes(bytes: u64) -> String {
+    const MEGABYTE: u64 = 1024 * 1024;
+    match bytes % MEGABYTE {
+        0 => (bytes / MEGABYTE).to_string(),
+        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+        _ => format!("{:.2}", bytes as f64 / MEGABYTE as f64),
     }
 }
 

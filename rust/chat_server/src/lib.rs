@@ -13,6 +13,7 @@ mod config;
 mod entrance;
 mod error;
 mod files;
+mod low_priority;
 mod messages;
 mod passwords;
 mod rooms;
@@ -28,8 +29,13 @@ pub use chat_database::{
 pub use chat_gateway::{BridgeInput, SocketOptions};
 pub use chat_hub::{BridgeOutput, Heartbeat, OutputBatch, StreamSource};
 pub use chat_protocol::EncodedFrame;
+pub use chat_storage::{Category, GcsConfig, GcsUrls, MediaType};
 pub use config::ServiceConfig;
 pub use error::ServiceError;
+pub use files::{
+    Download, DownloadHead, DownloadOutcome, DownloadRequest, Feed, StorageConfig, Upload,
+    UploadForm, UploadReport,
+};
 pub use messages::HistoryAnswer;
 pub use rooms::{MemberName, RoomUpdate};
 pub use service::{Service, migrate};

@@ -17,7 +17,7 @@ use crate::accounts::{Identity, profile_of};
 use crate::answers::{MessageHead, RoomAnswer, UserAnswer, push_message, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
-use crate::files::summary_of;
+use crate::files::{FileLinks, summary_of};
 
 /// A history is cut into pieces of about this size.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -41,6 +41,8 @@ pub struct HistoryAnswer {
     room: Vec<u8>,
     /// The senders so far, encoded.
     senders: HashMap<UserId, Vec<u8>>,
+    /// Of the files that messages of the page carry.
+    links: HashMap<FileId, FileLinks>,
     messages: std::vec::IntoIter<StoredMessage>,
     state: HistoryState,
 }
@@ -53,10 +55,11 @@ enum HistoryState {
 }
 
 impl HistoryAnswer {
-    fn new(room: Vec<u8>, messages: Vec<StoredMessage>) -> Self {
+    fn new(room: Vec<u8>, links: HashMap<FileId, FileLinks>, messages: Vec<StoredMessage>) -> Self {
         Self {
             room,
             senders: HashMap::new(),
+            links,
             messages: messages.into_iter(),
             state: HistoryState::Start,
         }
@@ -104,7 +107,11 @@ impl Iterator for HistoryAnswer {
                 .senders
                 .entry(message.sender.id)
                 .or_insert_with(|| to_json(&UserAnswer::from(&*message.sender)));
-            push_message(&mut text, &head, sender, &self.room, message.file.as_ref());
+            let file = message.file.as_ref().and_then(|details| {
+                let links = self.links.get(&details.file.id)?;
+                Some((details, links))
+            });
+            push_message(&mut text, &head, sender, &self.room, file);
         }
         Some(text)
     }
@@ -126,8 +133,13 @@ impl Chat {
             .database
             .list_messages(details.room.id, page, details.members.clone())
             .await?;
+        let mut links = HashMap::new();
+        for file in messages.iter().filter_map(|message| message.file.as_ref()) {
+            links.insert(file.file.id, self.files.links(&file.file).await);
+        }
         Ok(HistoryAnswer::new(
             to_json(&RoomAnswer::from(&details)),
+            links,
             messages,
         ))
     }
@@ -150,7 +162,9 @@ impl Chat {
             sender: Arc::new(profile_of(sender)),
             room_id: details.room.id,
             content,
-            file: file.as_ref().map(summary_of),
+            file: file
+                .as_ref()
+                .map(|(details, links)| summary_of(details, links.clone())),
         };
         let (outcome, stored) = oneshot::channel();
         self.store_and_publish(
@@ -167,7 +181,7 @@ impl Chat {
             room_id: details.room.id,
             id: stored.id,
             sender_id: sender.id,
-            file_id: file.as_ref().map(|details| details.file.id),
+            file_id: file.as_ref().map(|(details, _)| details.file.id),
             created_at: Some(stored.created_at),
         };
         let mut text = Vec::new();
@@ -176,7 +190,7 @@ impl Chat {
             &head,
             &to_json(&UserAnswer::from(sender)),
             &to_json(&RoomAnswer::from(&details)),
-            file.as_ref(),
+            file.as_ref().map(|(details, links)| (details, links)),
         );
         Ok(text)
     }
@@ -197,7 +211,7 @@ impl Chat {
         let Some(sender) = self.hub.profile(sender) else {
             return outcome(Err(ServiceError::NotRunning));
         };
-        let file = file.as_ref().map(summary_of);
+        let file = file.map(|(details, links)| summary_of(&details, links));
         self.store_and_publish(
             Posting {
                 sender,
@@ -214,11 +228,13 @@ impl Chat {
         &self,
         file_id: Option<i64>,
         user: UserId,
-    ) -> Result<Option<FileDetails>, ServiceError> {
-        match file_id {
-            Some(file_id) => self.visible_file(file_id, user).await.map(Some),
-            None => Ok(None),
-        }
+    ) -> Result<Option<(FileDetails, FileLinks)>, ServiceError> {
+        let Some(file_id) = file_id else {
+            return Ok(None);
+        };
+        let details = self.visible_file(file_id, user).await?;
+        let links = self.files.links(&details.file).await;
+        Ok(Some((details, links)))
     }
 
     async fn store_and_publish(&self, posting: Posting, outcome: Outcome) {

@@ -22,6 +22,7 @@ use crate::chat::Chat;
 use crate::config::ServiceConfig;
 use crate::entrance::Entrance;
 use crate::error::ServiceError;
+use crate::files::{FileLibrary, cleaner};
 use crate::passwords::Passwords;
 
 /// How long handshakes under way and accepted messages may take at the end.
@@ -52,6 +53,8 @@ impl Service {
         })
         .await?;
         let lock = database.acquire_instance_lock().await?;
+        let files =
+            FileLibrary::open(config.storage, config.max_file_bytes, database.clone()).await?;
         let writer = MessageWriter::start(database.clone()).await?;
         let hub = Hub::start(HubConfig {
             shards: config.socket_threads,
@@ -68,12 +71,19 @@ impl Service {
                 config.token_lifetime,
             ),
             passwords: Passwords::start()?,
+            files: Arc::clone(&files),
+            uploads: TaskTracker::new(),
         });
         let stopped = CancellationToken::new();
         tokio::spawn(
             stopped
                 .clone()
                 .run_until_cancelled_owned(access_sweep::run(Arc::clone(&chat))),
+        );
+        tokio::spawn(
+            stopped
+                .clone()
+                .run_until_cancelled_owned(cleaner::run(files)),
         );
         let backend: Arc<dyn ChatBackend> = chat.clone();
         let gateway = Gateway::new(
@@ -144,15 +154,19 @@ impl Service {
     pub async fn stop(&self) {
         let _one_at_a_time = self.stopping.lock().await;
         self.handshakes.close();
+        self.chat.uploads.close();
         let accepted_is_done = async {
             self.handshakes.wait().await;
+            self.chat.uploads.wait().await;
             self.chat.writer.flush_and_stop().await;
         };
         if tokio::time::timeout(FLUSH_PATIENCE, accepted_is_done)
             .await
             .is_err()
         {
-            tracing::warn!("messages were not stored in time: the database does not answer");
+            tracing::warn!(
+                "messages or uploads were not stored in time: the database or the store does not answer"
+            );
         }
         self.chat.hub.shut_down(DRAIN_PATIENCE).await;
         self.chat.database.close().await;

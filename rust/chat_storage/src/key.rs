@@ -59,6 +59,11 @@ impl ObjectKey {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The ending of the name, without the dot.
+    pub fn extension(&self) -> &str {
+        self.0.rsplit('.').next().unwrap_or_default()
+    }
+
     /// Year, month and day.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').take(3)

@@ -17,6 +17,7 @@ mod gcs;
 mod key;
 mod local;
 mod media_type;
+mod source;
 mod store;
 mod thumbnail;
 
@@ -29,7 +30,8 @@ pub use self::gcs::{GcsConfig, GcsUrls, GoogleCloudStorage};
 pub use self::key::ObjectKey;
 pub use self::local::LocalFolder;
 pub use self::media_type::{Category, MediaType};
+pub use self::source::ObjectSource;
 pub use self::store::{
-    ObjectInfo, ObjectPage, ObjectReader, ObjectStore, ObjectUrl, ObjectWriter, StoredObject,
+    ObjectInfo, ObjectReader, ObjectStore, ObjectUrl, ObjectWriter, StoredObject,
 };
 pub use self::thumbnail::{THUMBNAIL_SIDE, ThumbnailError, make_thumbnail};

@@ -89,6 +89,12 @@ impl MediaType {
         })
     }
 
+    /// The type of stored objects with this ending; of several the first one.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|candidate| candidate.extension() == extension)
+    }
+
     /// The name on the list of types, as it is stored and served.
     pub fn as_str(self) -> &'static str {
         self.names().0
@@ -174,6 +180,8 @@ mod tests {
     fn every_listed_name_is_parsed_to_itself() {
         for media_type in MediaType::ALL {
             assert_eq!(MediaType::parse(media_type.as_str()), Some(media_type));
+            let found = MediaType::of_extension(media_type.extension()).expect("a type");
+            assert_eq!(found.extension(), media_type.extension());
         }
     }
 

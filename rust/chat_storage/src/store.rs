@@ -1,5 +1,5 @@
 //! The one interface of the stores: write an object as it streams in, read a
-//! part of it, delete it, list what is there.
+//! part of it, delete it, say where it is.
 //!
 //! Invariants: an object is seen complete or not at all; a writer that is not
 //! finished leaves none; a call holds a bounded number of bytes however large
@@ -29,16 +29,6 @@ pub struct ObjectInfo {
     /// In bytes.
     pub size: u64,
     pub modified: SystemTime,
-}
-
-/// A page of a list.
-#[derive(Clone, Debug, Default)]
-pub struct ObjectPage {
-    /// In their order.
-    pub keys: Vec<ObjectKey>,
-    /// Where the next page starts; none after the last one. A page may be
-    /// empty and have a next one.
-    pub next: Option<String>,
 }
 
 /// Where everybody can read an object.
@@ -98,25 +88,6 @@ impl ObjectStore {
         }
     }
 
-    /// Lists the objects last written before `older_than`, in the order of
-    /// their keys, from `start` on: a day (`2026/11/21`), the `next` of a page,
-    /// or nothing for all. Looks at about `limit` objects. Skips what has no
-    /// key of ours.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn list(
-        &self,
-        start: &str,
-        older_than: SystemTime,
-        limit: usize,
-    ) -> Result<ObjectPage, StorageError> {
-        match self {
-            Self::Local(store) => store.list(start, older_than, limit).await,
-            Self::Gcs(store) => store.list(start, older_than, limit).await,
-        }
-    }
-
     /// Asks whether the store can be used now. The start of the service does
     /// not depend on it.
     ///
@@ -129,7 +100,24 @@ impl ObjectStore {
         }
     }
 
-    /// The public URL of an object, whether it exists or not. Makes no request.
+    /// Where an object is, for ever: what a row keeps. Makes no request.
+    pub fn address(&self, key: &ObjectKey) -> ObjectUrl {
+        match self {
+            Self::Local(_) => ObjectUrl::Served,
+            Self::Gcs(store) => ObjectUrl::External(store.address(key)),
+        }
+    }
+
+    /// The object of this store that an address stands for; none for one that lies elsewhere.
+    pub fn key_of(&self, address: &str) -> Option<ObjectKey> {
+        match self {
+            Self::Local(_) => ObjectKey::from_url(address),
+            Self::Gcs(store) => store.key_of(address),
+        }
+    }
+
+    /// Where everybody can read an object for now, whether it exists or not. Makes
+    /// no request.
     ///
     /// # Errors
     /// `InvalidConfiguration` if URLs have to be signed and the key cannot.
@@ -191,7 +179,7 @@ impl ObjectWriter {
     ///
     /// # Cancel safety
     /// In the folder nothing stays. In the cloud the object may have come into
-    /// being all the same: [`ObjectStore::list`] finds it.
+    /// being all the same.
     pub async fn finish(self) -> Result<u64, StorageError> {
         match self.inner {
             Writer::Local(writer) => writer.finish().await?,

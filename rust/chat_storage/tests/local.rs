@@ -2,15 +2,18 @@
 //! one that is not finished.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chat_storage::{
-    ErrorKind, LocalFolder, MediaType, ObjectKey, ObjectStore, ObjectWriter, StorageError,
+    ErrorKind, LocalFolder, MediaType, ObjectKey, ObjectSource, ObjectStore, ObjectWriter,
+    StorageError,
 };
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 const LIMIT: u64 = 50 * 1024 * 1024;
 
@@ -283,52 +286,47 @@ async fn a_pipe_in_the_place_of_a_file_stops_nobody() {
     assert!(matches!(error, StorageError::NotFound));
 }
 
-#[tokio::test]
-async fn objects_are_listed_in_pages() {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_sought_in_like_a_file() {
     let fixture = Fixture::new().await;
-    let mut keys = Vec::new();
-    for day in [
-        "2024-12-31",
-        "2025-01-01",
-        "2025-01-01",
-        "2025-02-01",
-        "2026-11-21",
-    ] {
-        let key = key(day);
-        put(&fixture.store, &key, b"x").await.expect("it is stored");
-        keys.push(key);
-    }
-    keys.sort();
-    fs::write(fixture.folder.path().join("2025/01/01/readme.txt"), b"x").expect("written");
-    fs::write(fixture.folder.path().join("2025/notes"), b"x").expect("written");
-    let future = SystemTime::now() + Duration::from_secs(60);
-
-    for limit in [1, 2, 3, 100] {
-        let (mut found, mut start) = (Vec::new(), String::new());
-        loop {
-            let page = fixture
-                .store
-                .list(&start, future, limit)
-                .await
-                .expect("a page");
-            assert!(page.keys.len() <= limit);
-            found.extend(page.keys);
-            match page.next {
-                Some(next) => start = next,
-                None => break,
-            }
+    let content: Vec<u8> = (0..600_000_u32).map(|n| (n % 251) as u8).collect();
+    let key = fixture.put(&content).await;
+    let (runtime, store) = (Handle::current(), fixture.store.clone());
+    let reading = std::thread::spawn(move || {
+        let mut source = ObjectSource::open(runtime, store, key).expect("it exists");
+        let mut file = std::io::Cursor::new(content);
+        for jump in [
+            SeekFrom::Start(0),
+            SeekFrom::Current(10),
+            SeekFrom::Current(300_000),
+            SeekFrom::Current(-5),
+            SeekFrom::End(-7),
+            SeekFrom::End(5),
+            SeekFrom::Start(262_140),
+        ] {
+            let positions = (source.seek(jump), file.seek(jump));
+            assert_eq!(
+                positions.0.expect("a position"),
+                positions.1.expect("a position")
+            );
+            let (mut read, mut expected) = (Vec::new(), Vec::new());
+            source
+                .by_ref()
+                .take(100)
+                .read_to_end(&mut read)
+                .expect("bytes");
+            file.by_ref()
+                .take(100)
+                .read_to_end(&mut expected)
+                .expect("bytes");
+            assert_eq!(read, expected, "after {jump:?}");
         }
-        assert_eq!(found, keys, "in pages of {limit}");
-    }
-    let page = fixture
-        .store
-        .list("2025/01/02", future, 10)
+        assert!(source.seek(SeekFrom::Current(i64::MIN)).is_err());
+    });
+    tokio::task::spawn_blocking(|| reading.join())
         .await
-        .expect("a page");
-    assert_eq!(page.keys, keys[3..]);
-    let past = SystemTime::now() - Duration::from_secs(60);
-    let page = fixture.store.list("", past, 10).await.expect("a page");
-    assert!(page.keys.is_empty() && page.next.is_none());
+        .expect("no panic")
+        .expect("no panic");
 }
 
 #[tokio::test]

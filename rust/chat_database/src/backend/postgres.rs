@@ -4,7 +4,8 @@ use diesel::{OptionalExtension, QueryDsl, QueryResult};
 pub(crate) use diesel_async::AsyncPgConnection as Connection;
 pub(crate) use diesel_async::RunQueryDsl;
 
-use crate::schema::rooms;
+use crate::migrations::FileLayout;
+use crate::schema::{file_uploads, file_uploads_b, rooms};
 
 #[expect(
     clippy::duplicate_mod,
@@ -27,4 +28,34 @@ async fn lock_room(connection: &mut Connection, room: i32) -> QueryResult<bool> 
         .await
         .optional()
         .map(|found| found.is_some())
+}
+
+/// Locks a file's row until the end of the transaction; false if there is no such file.
+///
+/// A message that is being stored with this file has finished before, or finds
+/// out afterwards that the file is gone.
+async fn lock_file(
+    connection: &mut Connection,
+    layout: FileLayout,
+    file: i32,
+) -> QueryResult<bool> {
+    let locked = match layout {
+        FileLayout::A => {
+            file_uploads::table
+                .find(file)
+                .select(file_uploads::id)
+                .for_update()
+                .get_result::<i32>(connection)
+                .await
+        }
+        FileLayout::B => {
+            file_uploads_b::table
+                .find(file)
+                .select(file_uploads_b::id)
+                .for_update()
+                .get_result::<i32>(connection)
+                .await
+        }
+    };
+    locked.optional().map(|found| found.is_some())
 }

@@ -15,7 +15,8 @@ use diesel::{OptionalExtension, QueryDsl, QueryResult};
 use futures_util::FutureExt;
 
 use crate::error::DatabaseError;
-use crate::schema::rooms;
+use crate::migrations::FileLayout;
+use crate::schema::{file_uploads, file_uploads_b, rooms};
 
 #[expect(
     clippy::duplicate_mod,
@@ -66,5 +67,24 @@ fn lock_room(connection: &mut Connection, room: i32) -> Ready<QueryResult<bool>>
         rooms::table.find(room).select(rooms::id),
         connection,
     );
+    ready(found.optional().map(|found| found.is_some()))
+}
+
+/// Whether the file exists; other writers are kept out as in [`lock_room`].
+fn lock_file(
+    connection: &mut Connection,
+    layout: FileLayout,
+    file: i32,
+) -> Ready<QueryResult<bool>> {
+    let found = match layout {
+        FileLayout::A => diesel::RunQueryDsl::get_result::<i32>(
+            file_uploads::table.find(file).select(file_uploads::id),
+            connection,
+        ),
+        FileLayout::B => diesel::RunQueryDsl::get_result::<i32>(
+            file_uploads_b::table.find(file).select(file_uploads_b::id),
+            connection,
+        ),
+    };
     ready(found.optional().map(|found| found.is_some()))
 }

@@ -19,8 +19,8 @@ impl Database {
         page: Page,
         known: Vec<Arc<User>>,
     ) -> Result<Vec<StoredMessage>, DatabaseError> {
-        let layout = self.layout();
-        query!(self, read messages::list(layout, room, page, &known))
+        let tables = self.file_tables();
+        query!(self, read messages::list(tables, room, page, &known))
     }
 
     /// The latest time among the messages stored last, for the writer's clock.

@@ -7,6 +7,7 @@
 mod files;
 mod messages;
 mod rooms;
+mod uploads;
 mod users;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use crate::backend;
 use crate::error::DatabaseError;
 use crate::instance_lock::InstanceLock;
-use crate::migrations::{self, FileLayout, MigrationReport};
+use crate::migrations::{self, Additions, FileLayout, MigrationReport};
 use crate::postgres::{Connector, PostgresPool};
 use crate::sqlite::SqlitePool;
 use crate::url::{DatabaseUrl, SqliteUrl};
@@ -33,6 +34,13 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug)]
 pub struct Database {
     inner: Arc<Inner>,
+}
+
+/// What the queries about files have to know about their tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileTables {
+    pub(crate) layout: FileLayout,
+    pub(crate) additions: Additions,
 }
 
 #[derive(Debug)]
@@ -202,7 +210,11 @@ impl Database {
         &self.inner.pools
     }
 
-    fn layout(&self) -> FileLayout {
-        self.inner.migration.file_layout
+    fn file_tables(&self) -> FileTables {
+        let migration = &self.inner.migration;
+        FileTables {
+            layout: migration.file_layout,
+            additions: migration.additions,
+        }
     }
 }

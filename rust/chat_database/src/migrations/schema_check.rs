@@ -9,8 +9,24 @@ use diesel::sql_types::Text;
 use super::SyncPgConnection;
 use crate::error::DatabaseError;
 
-/// Our tables, in the order in which they refer to each other.
-pub(super) const TABLES: [&str; 5] = ["users", "rooms", "user_rooms", "file_uploads", "messages"];
+/// Our tables, in the order in which they refer to each other, those of
+/// [`ADDED`] last.
+pub(super) const TABLES: [&str; 7] = [
+    "users",
+    "rooms",
+    "user_rooms",
+    "file_uploads",
+    "messages",
+    "pending_objects",
+    "file_thumbnails",
+];
+
+/// Tables that the original does not have. A role that may not create them works
+/// without, see [`Additions`].
+const ADDED: [(&str, &[&str]); 2] = [
+    ("pending_objects", &["object_key", "due_at"]),
+    ("file_thumbnails", &["file_id"]),
+];
 
 const COLUMNS: [(&str, &[&str]); 4] = [
     (
@@ -82,6 +98,16 @@ pub enum FileLayout {
     B,
 }
 
+/// Whether the tables for uploads that the original does not have are there.
+///
+/// Without them files have no thumbnails, and objects that a crash has left
+/// behind stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Additions {
+    Present,
+    Absent,
+}
+
 /// The columns that exist, by table.
 #[derive(Debug, Default)]
 pub(super) struct Columns(BTreeMap<String, BTreeSet<String>>);
@@ -89,6 +115,16 @@ pub(super) struct Columns(BTreeMap<String, BTreeSet<String>>);
 impl Columns {
     pub(super) fn has_table(&self, table: &str) -> bool {
         self.0.contains_key(table)
+    }
+
+    pub(super) fn additions(&self) -> Additions {
+        let mut wanted = ADDED
+            .iter()
+            .flat_map(|(table, columns)| columns.iter().map(move |column| (table, column)));
+        match wanted.all(|(table, column)| self.has_column(table, column)) {
+            true => Additions::Present,
+            false => Additions::Absent,
+        }
     }
 
     /// Finds out the layout of the files.

@@ -28,6 +28,7 @@ async fn an_empty_file_gets_all_tables_once() {
     let first = migrate_sqlite(&pool).await.expect("it migrates");
     assert_eq!(first.created_tables, TABLES);
     assert_eq!(first.file_layout, FileLayout::A);
+    assert_eq!(first.additions, Additions::Present);
     let second = migrate_sqlite(&pool).await.expect("it migrates again");
     assert_eq!(second.created_tables, [""; 0]);
 }
@@ -51,7 +52,7 @@ async fn every_way_down_leads_back_to_nothing_and_up_again() {
         let reverted = connection
             .revert_all_migrations(SQLITE)
             .map(|list| list.len());
-        assert_eq!(reverted.expect("all can be undone"), 2);
+        assert_eq!(reverted.expect("all can be undone"), 3);
         connection.columns().expect("the columns load")
     })
     .await;

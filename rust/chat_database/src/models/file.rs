@@ -22,16 +22,32 @@ pub struct FileRecord {
     pub public_url: String,
     pub uploader_id: UserId,
     pub uploaded_at: Option<DateTime<Utc>>,
+    pub has_thumbnail: bool,
+}
+
+/// A row to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    pub original_filename: String,
+    /// The key of the object in the store.
+    pub object_key: String,
+    /// In bytes.
+    pub file_size: i32,
+    pub content_type: String,
+    pub public_url: String,
+    pub uploader_id: UserId,
 }
 
 impl FileRecord {
     /// Layout B keeps the whole object path where A keeps its last part.
     pub(crate) fn without_object_path(mut self) -> Self {
-        if let Some(slash) = self.stored_filename.rfind('/') {
-            self.stored_filename.drain(..=slash);
-        }
+        self.stored_filename = last_part(&self.stored_filename).to_owned();
         self
     }
+}
+
+pub(crate) fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 /// A file with the user who uploaded it.
@@ -111,6 +127,8 @@ where
             public_url,
             uploader_id: UserId(uploader),
             uploaded_at,
+            // Known from another table.
+            has_thumbnail: false,
         })
     }
 }

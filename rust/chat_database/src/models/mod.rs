@@ -8,8 +8,8 @@ mod message;
 mod room;
 mod user;
 
-pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B};
-pub use self::file::{FileDetails, FileRecord};
+pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
+pub use self::file::{FileDetails, FileRecord, NewFile};
 pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow};
 pub use self::message::{NewMessage, Stored, StoredMessage};
 pub(crate) use self::room::ROOM_COLUMNS;

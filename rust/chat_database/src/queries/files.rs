@@ -1,6 +1,7 @@
 //! Files, in either layout of the table: look-up, lists, who may see them.
+//! Storing and deleting them is in `uploads`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chat_protocol::ids::{FileId, UserId};
@@ -8,29 +9,32 @@ use diesel::dsl::exists;
 use diesel::{BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl};
 
 use super::{Connection, RunQueryDsl};
-use crate::FileLayout;
 use crate::backend::{among, paged};
+use crate::database::FileTables;
 use crate::error::DatabaseError;
+use crate::migrations::{Additions, FileLayout};
 use crate::models::{
     FILE_COLUMNS, FILE_COLUMNS_B, FileDetails, FileRecord, Page, USER_COLUMNS, User,
 };
-use crate::schema::{file_uploads, file_uploads_b, messages, rooms, user_rooms, users};
+use crate::schema::{
+    file_thumbnails, file_uploads, file_uploads_b, messages, rooms, user_rooms, users,
+};
 
 pub(crate) async fn find(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     id: FileId,
 ) -> Result<Option<FileDetails>, DatabaseError> {
-    let files = by_ids(connection, layout, vec![id.0]).await?;
+    let files = by_ids(connection, tables, vec![id.0]).await?;
     Ok(files.into_iter().next())
 }
 
 pub(crate) async fn by_ids(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     ids: Vec<i32>,
 ) -> Result<Vec<FileDetails>, DatabaseError> {
-    let rows = match layout {
+    let rows = match tables.layout {
         FileLayout::A => {
             file_uploads::table
                 .inner_join(users::table)
@@ -48,17 +52,17 @@ pub(crate) async fn by_ids(
                 .await?
         }
     };
-    Ok(details(layout, rows))
+    details(connection, tables, rows).await
 }
 
 /// The files a user uploaded, newest first.
 pub(crate) async fn list_of_user(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     user: UserId,
     page: Page,
 ) -> Result<Vec<FileDetails>, DatabaseError> {
-    let rows = match layout {
+    let rows = match tables.layout {
         FileLayout::A => {
             paged(
                 file_uploads::table
@@ -87,14 +91,14 @@ pub(crate) async fn list_of_user(
             .await?
         }
     };
-    Ok(details(layout, rows))
+    details(connection, tables, rows).await
 }
 
 /// Whether the user uploaded the file or can read a room with a message that
 /// carries it. False for a file that does not exist.
 pub(crate) async fn is_visible_to(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     file: FileId,
     user: UserId,
 ) -> Result<bool, DatabaseError> {
@@ -116,7 +120,7 @@ pub(crate) async fn is_visible_to(
                     .or(is_member),
             ),
     );
-    let is_visible = match layout {
+    let is_visible = match tables.layout {
         FileLayout::A => {
             let is_uploader = exists(
                 file_uploads::table
@@ -141,20 +145,47 @@ pub(crate) async fn is_visible_to(
     Ok(is_visible)
 }
 
-/// Maps the columns of layout B and lets files share their uploader.
-fn details(layout: FileLayout, rows: Vec<(FileRecord, User)>) -> Vec<FileDetails> {
+/// Maps the columns of layout B, lets files share their uploader, and adds which
+/// of them have a thumbnail.
+async fn details(
+    connection: &mut Connection,
+    tables: FileTables,
+    rows: Vec<(FileRecord, User)>,
+) -> Result<Vec<FileDetails>, DatabaseError> {
+    let with_thumbnail = with_thumbnail(connection, tables, &rows).await?;
     let mut uploaders: HashMap<UserId, Arc<User>> = HashMap::new();
-    rows.into_iter()
-        .map(|(file, uploader)| FileDetails {
-            file: match layout {
+    Ok(rows
+        .into_iter()
+        .map(|(file, uploader)| {
+            let mut file = match tables.layout {
                 FileLayout::A => file,
                 FileLayout::B => file.without_object_path(),
-            },
-            uploader: Arc::clone(
-                uploaders
-                    .entry(uploader.id)
-                    .or_insert_with(|| Arc::new(uploader)),
-            ),
+            };
+            file.has_thumbnail = with_thumbnail.contains(&file.id.0);
+            let uploader = uploaders
+                .entry(uploader.id)
+                .or_insert_with(|| Arc::new(uploader));
+            FileDetails {
+                file,
+                uploader: Arc::clone(uploader),
+            }
         })
-        .collect()
+        .collect())
+}
+
+async fn with_thumbnail(
+    connection: &mut Connection,
+    tables: FileTables,
+    rows: &[(FileRecord, User)],
+) -> Result<HashSet<i32>, DatabaseError> {
+    if tables.additions == Additions::Absent || rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids = rows.iter().map(|(file, _)| file.id.0).collect();
+    let found = file_thumbnails::table
+        .filter(among(file_thumbnails::file_id, ids))
+        .select(file_thumbnails::file_id)
+        .load::<i32>(connection)
+        .await?;
+    Ok(found.into_iter().collect())
 }

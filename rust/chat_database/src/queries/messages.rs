@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, QueryDsl};
 
 use super::{Connection, RunQueryDsl, files, users};
-use crate::FileLayout;
 use crate::backend::paged;
+use crate::database::FileTables;
 use crate::error::DatabaseError;
 use crate::models::{FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, User};
 use crate::schema::messages;
@@ -18,7 +18,7 @@ use crate::schema::messages;
 /// read who are not `known` already.
 pub(crate) async fn list(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     room: RoomId,
     page: Page,
     known: &[Arc<User>],
@@ -33,7 +33,7 @@ pub(crate) async fn list(
     .load::<MessageRow>(connection)
     .await?;
     let senders = senders(connection, &rows, known).await?;
-    let files = files_of(connection, layout, &rows).await?;
+    let files = files_of(connection, tables, &rows).await?;
     Ok(rows
         .into_iter()
         // Every message has a sender: the schema sees to it.
@@ -91,7 +91,7 @@ async fn senders(
 /// The files of the messages, in one query if any message carries one.
 async fn files_of(
     connection: &mut Connection,
-    layout: FileLayout,
+    tables: FileTables,
     rows: &[MessageRow],
 ) -> Result<HashMap<FileId, FileDetails>, DatabaseError> {
     let mut file_ids: Vec<i32> = rows
@@ -104,7 +104,7 @@ async fn files_of(
     }
     file_ids.sort_unstable();
     file_ids.dedup();
-    let files = files::by_ids(connection, layout, file_ids).await?;
+    let files = files::by_ids(connection, tables, file_ids).await?;
     Ok(files
         .into_iter()
         .map(|details| (details.file.id, details))

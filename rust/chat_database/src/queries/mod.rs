@@ -10,9 +10,10 @@ pub(crate) mod files;
 pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod rooms;
+pub(crate) mod uploads;
 pub(crate) mod users;
 
-use super::{Connection, RunQueryDsl, lock_room};
+use super::{Connection, RunQueryDsl, lock_file, lock_room};
 use crate::error::DatabaseError;
 
 /// Asks the database for an answer, any answer.

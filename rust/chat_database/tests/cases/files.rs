@@ -19,7 +19,7 @@ async fn upload(fixture: &Fixture, id: i32, uploader: UserId) -> FileId {
 }
 
 /// Turns the table into what the second generation of the service left.
-async fn switch_to_layout_b(fixture: &mut Fixture) {
+pub(super) async fn switch_to_layout_b(fixture: &mut Fixture) {
     fixture
         .execute(&format!(
             "alter table messages rename to messages_a;

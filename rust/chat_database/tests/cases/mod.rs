@@ -4,6 +4,7 @@ mod files;
 mod memberships;
 mod messages;
 mod rooms;
+mod uploads;
 mod users;
 pub(crate) mod writer;
 

@@ -21,6 +21,10 @@ use crate::media_type::MediaType;
 /// The largest head that any type needs.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
+/// Files that are shorter than every signature could be anything, and do no harm
+/// as anything: they pass, as empty ones do.
+const SHORTEST_SIGNATURE: usize = 4;
+
 /// Why a file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -127,7 +131,7 @@ impl ContentCheck {
         if self.text.as_ref().is_some_and(|text| !text.is_complete()) {
             self.verdict = Verdict::Differs;
         }
-        if self.verdict == Verdict::Undecided && !self.head.is_empty() {
+        if self.verdict == Verdict::Undecided && self.head.len() >= SHORTEST_SIGNATURE {
             self.judge(true);
         }
         if self.verdict == Verdict::Differs {

@@ -188,6 +188,16 @@ fn text_is_checked_to_its_end() {
 }
 
 #[test]
+fn what_is_shorter_than_every_signature_is_let_through() {
+    for declared in MediaType::ALL {
+        for content in ["", "x", "xyz"] {
+            assert!(fits(declared, content.as_bytes()), "{declared:?} {content}");
+        }
+    }
+    assert!(!fits(MediaType::Png, b"xyzw"));
+}
+
+#[test]
 fn svg_is_told_by_its_root_element() {
     let fitting = [
         "<svg/>",
@@ -204,7 +214,7 @@ fn svg_is_told_by_its_root_element() {
     let others = [
         "<html><svg/></html>",
         "<svgs>",
-        "svg",
+        "svg!",
         "<!-- <svg> -->",
         "<!DOCTYPE html><html>",
     ];

@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gcloud_storage::http::objects::Object;
 use gcloud_storage::http::objects::delete::DeleteObjectRequest;
 use gcloud_storage::http::objects::get::GetObjectRequest;
-use gcloud_storage::http::objects::list::{ListObjectsRequest, ListObjectsResponse};
+use gcloud_storage::http::objects::list::ListObjectsRequest;
 
 pub use self::config::{GcsConfig, GcsUrls};
 use self::connection::Connection;
@@ -31,7 +31,6 @@ pub(crate) use self::writer::GcsWriter;
 use crate::error::StorageError;
 use crate::key::ObjectKey;
 use crate::media_type::MediaType;
-use crate::store::ObjectPage;
 
 /// A store in a bucket. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -87,35 +86,23 @@ impl GoogleCloudStorage {
         self.bucket.delete(key).await
     }
 
-    pub(crate) async fn list(
-        &self,
-        start: &str,
-        older_than: SystemTime,
-        limit: usize,
-    ) -> Result<ObjectPage, StorageError> {
-        let response = self.bucket.list(start, limit).await?;
-        let items = response.items.unwrap_or_default();
-        let last = items.last().map(|object| object.name.clone());
-        let keys = items
-            .iter()
-            .filter(|object| modified(object) < older_than)
-            .filter_map(|object| ObjectKey::parse(&object.name))
-            // The first name of a page is the last one of the page before.
-            .filter(|key| key.as_str() > start);
-        Ok(ObjectPage {
-            keys: keys.collect(),
-            next: response.next_page_token.and(last),
-        })
+    pub(crate) async fn check(&self) -> Result<(), StorageError> {
+        self.bucket.check().await
     }
 
-    pub(crate) async fn check(&self) -> Result<(), StorageError> {
-        self.bucket.list("", 1).await.map(drop)
+    pub(crate) fn address(&self, key: &ObjectKey) -> String {
+        self.bucket.address(key)
+    }
+
+    pub(crate) fn key_of(&self, address: &str) -> Option<ObjectKey> {
+        let path = address.strip_prefix(&self.bucket.base_url)?;
+        ObjectKey::parse(path.strip_prefix('/')?)
     }
 
     pub(crate) async fn url(&self, key: &ObjectKey) -> Result<String, StorageError> {
         match &self.bucket.signer {
             Some(signer) => signer.sign(&self.bucket.name, key).await,
-            None => Ok(format!("{}/{key}", self.bucket.base_url)),
+            None => Ok(self.bucket.address(key)),
         }
     }
 }
@@ -148,21 +135,19 @@ impl Bucket {
         }
     }
 
-    async fn list(&self, start: &str, limit: usize) -> Result<ListObjectsResponse, StorageError> {
+    async fn check(&self) -> Result<(), StorageError> {
         let request = ListObjectsRequest {
             bucket: self.name.clone(),
-            start_offset: Some(start.to_owned()).filter(|start| !start.is_empty()),
-            // One more than asked for, since the first one may be known already.
-            max_results: Some(
-                i32::try_from(limit.saturating_add(1))
-                    .unwrap_or(1000)
-                    .min(1000),
-            ),
+            max_results: Some(1),
             ..Default::default()
         };
         let client = self.connection.client().await?;
         let listed = repeat(|| client.list_objects(&request)).await;
-        listed.map_err(storage_error)
+        listed.map(drop).map_err(storage_error)
+    }
+
+    fn address(&self, key: &ObjectKey) -> String {
+        format!("{}/{key}", self.base_url)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Signed URLs, made here with the key of the service account.
+//!
+//! A signature takes a millisecond of a core and a page of history may hold
+//! many, so a URL is given out again until half of its life is over.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use gcloud_storage::client::{Client, ClientConfig};
 use gcloud_storage::sign::{SignBy, SignedURLOptions, URLStyle};
@@ -10,6 +15,9 @@ use super::connection::http_client;
 use crate::error::StorageError;
 use crate::key::ObjectKey;
 
+/// URLs to remember; all are forgotten when there are more.
+const MAX_REMEMBERED: usize = 10_000;
+
 /// Signs URLs for reading (V4). Makes no request.
 pub(super) struct UrlSigner {
     client: Client,
@@ -18,6 +26,7 @@ pub(super) struct UrlSigner {
     life: Duration,
     host: String,
     is_insecure: bool,
+    made: Mutex<HashMap<ObjectKey, (Instant, String)>>,
 }
 
 impl std::fmt::Debug for UrlSigner {
@@ -61,10 +70,33 @@ impl UrlSigner {
             life,
             host: host.to_owned(),
             is_insecure: scheme == "http",
+            made: Mutex::default(),
         }))
     }
 
+    /// A URL with at least half of its life before it.
     pub(super) async fn sign(&self, bucket: &str, key: &ObjectKey) -> Result<String, StorageError> {
+        if let Some(url) = self.remembered(key) {
+            return Ok(url);
+        }
+        // From before, so that the URL lives longer than is believed.
+        let at = Instant::now();
+        let url = self.make(bucket, key).await?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.len() >= MAX_REMEMBERED {
+            made.clear();
+        }
+        made.insert(key.clone(), (at, url.clone()));
+        Ok(url)
+    }
+
+    fn remembered(&self, key: &ObjectKey) -> Option<String> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, url) = made.get(key)?;
+        (at.elapsed() < self.life / 2).then(|| url.clone())
+    }
+
+    async fn make(&self, bucket: &str, key: &ObjectKey) -> Result<String, StorageError> {
         let options = SignedURLOptions {
             expires: self.life,
             insecure: self.is_insecure,

@@ -111,23 +111,11 @@ impl Folder {
         }
     }
 
-    /// The names in the folder `parts`, sorted; none if it is not there.
-    pub(super) fn names_in(&self, parts: &[&str]) -> io::Result<Vec<String>> {
-        match self.folder(parts.iter().copied()) {
-            Ok(folder) => names(&folder),
-            Err(error) if is_absent(&error) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
     fn day(&self, key: &ObjectKey) -> io::Result<OwnedFd> {
-        self.folder(key.folders()).map_err(not_found)
-    }
-
-    fn folder<'a>(&self, parts: impl Iterator<Item = &'a str>) -> io::Result<OwnedFd> {
         let mut folder = self.root.try_clone()?;
-        for part in parts {
-            folder = openat(&folder, part, nofollow(FOLDER), Mode::empty())?;
+        for part in key.folders() {
+            let opened = openat(&folder, part, nofollow(FOLDER), Mode::empty());
+            folder = opened.map_err(|error| not_found(error.into()))?;
         }
         Ok(folder)
     }
@@ -172,7 +160,6 @@ fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
             names.push(name.to_owned());
         }
     }
-    names.sort_unstable();
     Ok(names)
 }
 

@@ -8,13 +8,11 @@
 //! One process owns the folder, as it does the database.
 
 mod folder;
-mod list;
 mod reader;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::task::spawn_blocking;
 
@@ -23,7 +21,6 @@ pub(crate) use self::reader::{LocalObject, LocalReader};
 pub(crate) use self::writer::LocalWriter;
 use crate::error::StorageError;
 use crate::key::ObjectKey;
-use crate::store::ObjectPage;
 
 /// A store in a folder (`UPLOAD_PATH`). Cheap to clone.
 #[derive(Clone, Debug)]
@@ -68,16 +65,6 @@ impl LocalFolder {
     pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
         let (folder, key) = (Arc::clone(&self.folder), key.clone());
         run(move || Ok(folder.delete(&key)?)).await
-    }
-
-    pub(crate) async fn list(
-        &self,
-        start: &str,
-        older_than: SystemTime,
-        limit: usize,
-    ) -> Result<ObjectPage, StorageError> {
-        let (folder, start) = (Arc::clone(&self.folder), start.to_owned());
-        run(move || Ok(list::list(&folder, &start, older_than, limit)?)).await
     }
 
     pub(crate) async fn check(&self) -> Result<(), StorageError> {

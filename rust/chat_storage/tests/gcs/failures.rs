@@ -156,7 +156,7 @@ async fn a_download_that_keeps_failing_is_no_short_answer() {
 }
 
 #[tokio::test]
-async fn deleting_and_listing_are_repeated() {
+async fn deleting_and_checking_are_repeated() {
     let key = key();
     put(&store(), &key, b"x").await.expect("it is stored");
     let proxy = Proxy::start().await;

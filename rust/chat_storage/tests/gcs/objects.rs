@@ -1,10 +1,12 @@
-//! Objects are written, read, listed and deleted.
+//! Objects are written, read, found and deleted.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use chat_storage::MediaType;
+use chat_storage::{MediaType, ObjectUrl};
 
-use crate::fixture::{LIMIT, content, exists, external_url, fetch, get, key, put, store, writer};
+use crate::fixture::{
+    BUCKET, LIMIT, content, exists, external_url, fetch, get, key, put, store, writer,
+};
 
 const PART: usize = 2 * 1024 * 1024;
 
@@ -98,27 +100,17 @@ async fn deleting_twice_is_fine() {
 }
 
 #[tokio::test]
-async fn objects_are_listed() {
+async fn an_address_leads_back_to_its_object_and_no_other_does() {
     let store = store();
-    let mut keys = [key(), key(), key()];
-    keys.sort();
-    for key in &keys {
-        put(&store, key, b"x").await.expect("it is stored");
-    }
-    let future = SystemTime::now() + Duration::from_secs(60);
-    let day = &keys[0].as_str()[..10];
-    let page = store.list(day, future, 500).await.expect("a page");
-    assert!(page.keys.is_sorted());
-    // Other tests write and delete at the same time.
-    assert!(keys.iter().all(|key| page.keys.contains(key)));
-    let page = store
-        .list(keys[0].as_str(), future, 500)
-        .await
-        .expect("a page");
-    assert!(!page.keys.contains(&keys[0]) && page.keys.contains(&keys[2]));
-    let past = SystemTime::now() - Duration::from_secs(600);
-    let page = store.list(day, past, 500).await.expect("a page");
-    assert!(page.keys.is_empty());
+    let key = key();
+    let ObjectUrl::External(address) = store.address(&key) else {
+        panic!("a bucket has addresses of its own");
+    };
+    assert_eq!(store.key_of(&address), Some(key.clone()));
+    let elsewhere = address.replace(BUCKET, "another-bucket");
+    assert_eq!(store.key_of(&elsewhere), None);
+    assert_eq!(store.key_of(&format!("{address}/x")), None);
+    assert_eq!(store.key_of(""), None);
 }
 
 #[tokio::test]

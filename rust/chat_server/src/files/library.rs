@@ -1,0 +1,161 @@
+//! What everything about files shares: the store, the database, the limits.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_database::{Database, FileRecord};
+use chat_storage::{
+    GcsConfig, GoogleCloudStorage, LocalFolder, ObjectKey, ObjectStore, StorageError,
+};
+use chrono::Utc;
+
+use super::allowance::Allowance;
+use super::thumbnails::Thumbnails;
+use crate::error::ServiceError;
+
+/// How long somebody who deletes a file waits for the object to be gone as well.
+const DELETION_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where files are kept.
+#[derive(Clone, Debug)]
+pub enum StorageConfig {
+    Local {
+        folder: PathBuf,
+        /// Whether somebody chose the folder: then the service does not start without it.
+        is_required: bool,
+    },
+    Gcs(GcsConfig),
+}
+
+/// The files of the service.
+#[derive(Debug)]
+pub(crate) struct FileLibrary {
+    pub(super) database: Database,
+    /// None if the default folder cannot be used, or for a bucket without credentials.
+    store: Option<ObjectStore>,
+    pub(super) thumbnails: Thumbnails,
+    pub(super) allowance: Allowance,
+    pub(super) max_file_bytes: u64,
+}
+
+impl FileLibrary {
+    /// Opens the store; a bucket need not be reachable.
+    ///
+    /// # Errors
+    /// `Storage` with an `InvalidConfiguration`.
+    pub(crate) async fn open(
+        config: StorageConfig,
+        max_file_bytes: u64,
+        database: Database,
+    ) -> Result<Arc<Self>, ServiceError> {
+        Ok(Arc::new(Self {
+            database,
+            store: open_store(config).await?,
+            thumbnails: Thumbnails::start()?,
+            allowance: Allowance::default(),
+            max_file_bytes,
+        }))
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// `Storage` with an `Unavailable` if there is none.
+    pub(super) fn store(&self) -> Result<&ObjectStore, ServiceError> {
+        self.store.as_ref().ok_or(ServiceError::StoreMissing)
+    }
+
+    /// The object behind a row, if it lies in this store.
+    pub(super) fn key_of(&self, file: &FileRecord) -> Option<ObjectKey> {
+        self.store.as_ref()?.key_of(&file.public_url)
+    }
+
+    pub(super) async fn delete(self: &Arc<Self>, file: &FileRecord) -> Result<(), ServiceError> {
+        let keys: Vec<ObjectKey> = self
+            .key_of(file)
+            .into_iter()
+            .flat_map(|key| [key.thumbnail(), key])
+            .collect();
+        let names = keys.iter().map(ToString::to_string).collect();
+        self.database.delete_file(file.id, names).await?;
+        // Goes on if nobody waits any more; what fails here is tried again later.
+        let library = Arc::clone(self);
+        let removal = tokio::spawn(async move { library.remove(keys).await });
+        let _ = tokio::time::timeout(DELETION_PATIENCE, removal).await;
+        Ok(())
+    }
+
+    /// Deletes announced objects and takes back the announcements of those that
+    /// are gone. The others stay announced.
+    pub(super) async fn remove(&self, keys: Vec<ObjectKey>) {
+        let Ok(store) = self.store() else {
+            return;
+        };
+        let mut gone = Vec::with_capacity(keys.len());
+        for key in keys {
+            match store.delete(&key).await {
+                Ok(()) => gone.push(key.to_string()),
+                Err(error) => {
+                    tracing::warn!(%key, error = error.report(), "an object could not be deleted yet");
+                    self.announce(&key, Duration::from_secs(300)).await;
+                }
+            }
+        }
+        if let Err(error) = self.database.forget_objects(gone).await {
+            // They are deleted once more then, which is no error.
+            tracing::debug!(error = error.report(), "deleted objects stay announced");
+        }
+    }
+
+    async fn announce(&self, key: &ObjectKey, due_in: Duration) {
+        let due_at = Utc::now() + due_in;
+        if let Err(error) = self.database.announce_object(key.to_string(), due_at).await {
+            tracing::debug!(
+                error = error.report(),
+                "an object could not be announced again"
+            );
+        }
+    }
+}
+
+async fn open_store(config: StorageConfig) -> Result<Option<ObjectStore>, ServiceError> {
+    match config {
+        StorageConfig::Gcs(config) => match GoogleCloudStorage::new(config) {
+            Ok(bucket) => {
+                let store = ObjectStore::Gcs(bucket);
+                tokio::spawn(report_unreachable(store.clone()));
+                Ok(Some(store))
+            }
+            // The chat goes on without the cloud (contract sections 9 and 12, D20).
+            Err(
+                error @ StorageError::InvalidConfiguration {
+                    key: "GOOGLE_APPLICATION_CREDENTIALS",
+                    ..
+                },
+            ) => {
+                tracing::error!("files cannot be uploaded: {}", error.report());
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        },
+        StorageConfig::Local {
+            folder,
+            is_required,
+        } => match LocalFolder::open(&folder).await {
+            Ok(folder) => Ok(Some(ObjectStore::Local(folder))),
+            Err(error) if is_required => Err(error.into()),
+            Err(error) => {
+                tracing::warn!("files cannot be uploaded: {}", error.report());
+                Ok(None)
+            }
+        },
+    }
+}
+
+/// Tells the operator early; requests find out for themselves.
+async fn report_unreachable(store: ObjectStore) {
+    if let Err(error) = store.check().await {
+        tracing::warn!("the bucket cannot be used now: {}", error.report());
+    }
+}

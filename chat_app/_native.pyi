@@ -313,6 +313,19 @@ class Upload:
         ``image_too_large``. Nothing is stored then.
         """
 
+    def finish_from_socket(
+        self, file_descriptor: int, length: int
+    ) -> Awaitable[tuple[list[bytes], list[tuple[str, ChatError]]]]:
+        """Read the rest of the body from a connected, non-blocking stream socket and wait for the outcome.
+
+        The core owns ``file_descriptor`` from here on; nobody else may read from the connection until the outcome is
+        there. What a refused client still sends is read and thrown away for some seconds. Codes: as ``finish``, and
+        ``upload_aborted``, ``upload_stalled``.
+
+        Raises:
+            RuntimeError: the descriptor is closed.
+        """
+
     def abort(self) -> None:
         """Give up, unless the upload has been finished: nothing is stored."""
 

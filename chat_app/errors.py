@@ -86,6 +86,7 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "image_too_large": ErrorAnswer(400, "Imagen con demasiados píxeles"),
     "upload_failed": ErrorAnswer(500, "Error subiendo archivo"),
     "upload_aborted": CLIENT_GONE,
+    "upload_stalled": UPLOAD_STALLED,
     "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,

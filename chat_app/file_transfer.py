@@ -4,6 +4,7 @@ Nothing here holds more than a piece, and nobody waits for ever for a client tha
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from typing import TypedDict
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from chat_app._native import ChatError, Download, Upload
+from chat_app.body_handoff import take_rest
 from chat_app.errors import CLIENT_GONE, UPLOAD_STALLED, ApiError
 
 # Without a byte from the client.
@@ -39,8 +41,16 @@ async def receive_form(upload: Upload, request: Request) -> tuple[list[bytes], l
         ApiError: the client has stopped sending, or has gone.
     """
     try:
-        async with asyncio.timeout(_WHOLE_SECONDS):
-            await _feed(upload, request)
+        rest = take_rest(request)
+        if rest is not None:
+            start, descriptor, length = rest
+            # A piece that has to wait would be the first of many; this one is alone.
+            if upload.feed(start) is True:
+                return await upload.finish_from_socket(descriptor, length)
+            os.close(descriptor)
+        else:
+            async with asyncio.timeout(_WHOLE_SECONDS):
+                await _feed(upload, request)
         return await upload.finish()
     except TimeoutError as error:
         raise ApiError(UPLOAD_STALLED) from error

@@ -1,14 +1,16 @@
 //! Classes `Storage`, `Upload` and `Download`: files on their way in and out.
 
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chat_server::{
     Category, Download as CoreDownload, DownloadOutcome, DownloadRequest, Feed, GcsConfig, GcsUrls,
-    MediaType, StorageConfig, Upload as CoreUpload, UploadReport,
+    MediaType, ServiceError, StorageConfig, StreamSource, Upload as CoreUpload, UploadReport,
 };
 use pyo3::IntoPyObjectExt as _;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -95,6 +97,31 @@ impl Upload {
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let upload = Arc::clone(&self.0);
         awaitable(py, async move { upload.finish().await.map(Report) })
+    }
+
+    fn finish_from_socket<'py>(
+        &self,
+        py: Python<'py>,
+        file_descriptor: RawFd,
+        length: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if file_descriptor < 0 {
+            return Err(PyRuntimeError::new_err("the file descriptor is closed"));
+        }
+        #[expect(
+            unsafe_code,
+            reason = "the one way to take over a descriptor that Python owned"
+        )]
+        // SAFETY: the caller duplicated the descriptor for us and does not use it again.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(file_descriptor) };
+        let upload = Arc::clone(&self.0);
+        awaitable(py, async move {
+            match StreamSource::from_descriptor(descriptor) {
+                Ok(source) => upload.finish_from_socket(source, length).await.map(Report),
+                // The peer is gone already.
+                Err(_) => Err(ServiceError::UploadAborted),
+            }
+        })
     }
 
     fn abort(&self) {

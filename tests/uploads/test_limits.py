@@ -3,8 +3,10 @@
 import json
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -17,10 +19,12 @@ from harness.forms import (
     file_part,
     form,
     open_connection,
+    part,
     request_head,
     send_until_answered,
 )
 from harness.pool import ServerPool
+from harness.processes import APPLICATION, free_port
 from harness.stores import FolderStore, Store
 from harness.waiting import wait_until
 
@@ -77,6 +81,61 @@ def test_a_file_over_the_limit_does_not_stop_the_others(servers: ServerPool) -> 
     refused = "Archivo muy grande. Máximo permitido: 0.10MB"
     assert report["errors"] == [{"filename": "2.txt", "error": refused}, {"filename": "4.txt", "error": refused}]
     assert chat.get("/api/uploads/types/allowed").json()["max_file_size_mb"] == 0.1
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(chat: Chat) -> None:
+    ana = chat.user()
+    body = b"".join(large_form(1_000_000))
+    with open_connection(chat) as connection:
+        length = f"Content-Length: {len(body)}"
+        connection.sendall(request_head(chat, ana, "/api/uploads/", length, "Expect: 100-continue"))
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["file_size"]) == (201, 1_000_000)
+        assert connection.recv(1) == b"", "the server does not know where the next request begins"
+
+
+def test_small_files_keep_the_connection(chat: Chat) -> None:
+    ana = chat.user()
+    body = form(file_part())
+    with open_connection(chat) as connection:
+        for _ in range(2):
+            connection.sendall(request_head(chat, ana, "/api/uploads/", f"Content-Length: {len(body)}") + body)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, len(answer.read()) > 0) == (201, True)
+
+
+def test_a_refused_client_that_goes_on_sending_sees_its_answer(chat: Chat) -> None:
+    ana = chat.user()
+    body = part('name="a"', b"", None) * 100_000
+    with open_connection(chat) as connection:
+        connection.sendall(request_head(chat, ana, "/api/uploads/", f"Content-Length: {len(body)}") + body)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("command", ["tls", "hypercorn", "h11"])
+def test_where_the_socket_cannot_be_read_directly_and_where_it_can(servers: ServerPool, command: str) -> None:
+    if command == "tls":
+        chat = servers.prepare(transport="asgi")
+    elif command == "hypercorn":
+        address = ("127.0.0.1", free_port())
+        run = [sys.executable, "-m", "hypercorn", APPLICATION, "--bind", f"127.0.0.1:{address[1]}"]
+        chat = servers.prepare(command=run, address=address)
+    else:
+        chat = servers.prepare("sqlite", "--http", "h11", "--loop", "asyncio")
+    chat.server.start()
+    ana = chat.user()
+    headers = {"Content-Type": CONTENT_TYPE}
+    for size, status in ((3_000_000, 201), (LIMIT + 1, 413), (10, 201)):
+        body = b"".join(large_form(size))
+        answer = chat.post("/api/uploads/", ana, content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+    assert len(chat.get("/api/users/me/files", ana).json()) == 2
 
 
 def test_a_slow_client_is_waited_for(chat: Chat) -> None:

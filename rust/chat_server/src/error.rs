@@ -49,6 +49,8 @@ pub enum ServiceError {
     ImageTooLarge,
     #[error("the client went away during the upload")]
     UploadAborted,
+    #[error("the client has stopped sending its upload")]
+    UploadStalled,
     #[error("the upload failed")]
     UploadFailed { source: StorageError },
     #[error("there is no store for files")]
@@ -68,7 +70,7 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const OWN_CODES: [&'static str; 20] = [
+    const OWN_CODES: [&'static str; 21] = [
         "invalid_credentials",
         "invalid_token",
         "inactive_user",
@@ -86,6 +88,7 @@ impl ServiceError {
         "file_type_not_allowed",
         "image_too_large",
         "upload_aborted",
+        "upload_stalled",
         "upload_failed",
         "storage_unavailable",
         "handshake_refused",
@@ -116,6 +119,7 @@ impl ServiceError {
             Self::FileTypeNotAllowed { .. } => "file_type_not_allowed",
             Self::ImageTooLarge => "image_too_large",
             Self::UploadAborted => "upload_aborted",
+            Self::UploadStalled => "upload_stalled",
             Self::UploadFailed { .. } => "upload_failed",
             Self::StoreMissing => "storage_unavailable",
             Self::Storage(StorageError::NotFound) => "file_not_found",

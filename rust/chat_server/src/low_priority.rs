@@ -1,13 +1,16 @@
-//! Threads for work that takes long and may wait: passwords, thumbnails.
+//! Threads for work that takes long and may wait: passwords, thumbnails, uploads.
 //!
 //! They have the lowest priority, so that a thread that delivers gets its core at
 //! once. (With niceness 10, the slowest delivery came 10 to 17 ms later beside 48
 //! queued log-ins on two cores; with 19 it came no later.)
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::Sender;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::ServiceError;
 
@@ -61,6 +64,55 @@ impl LowPriorityThreads {
         let failed = |_| ServiceError::Internal("a job of low priority failed".to_owned());
         self.jobs.send(job).map_err(|_| failed(()))?;
         result.await.map_err(|_| failed(()))
+    }
+}
+
+/// A runtime on one such thread, for asynchronous work of that kind; the threads it
+/// starts for blocking calls have the same priority. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct LowPriorityRuntime {
+    handle: Handle,
+    _end: DropGuard,
+}
+
+impl LowPriorityRuntime {
+    /// Starts the thread, called `chat-<name>`.
+    ///
+    /// # Errors
+    /// `Internal` if the system refuses a thread.
+    pub(crate) fn start(name: &str) -> Result<Self, ServiceError> {
+        let name = format!("chat-{name}");
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name(&name)
+            .build()
+            .map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let handle = runtime.handle().clone();
+        let end = CancellationToken::new();
+        let ended = end.clone();
+        std::thread::Builder::new()
+            .name(name)
+            .spawn(move || {
+                lower_priority();
+                runtime.block_on(ended.cancelled());
+            })
+            .map_err(|error| ServiceError::Internal(error.to_string()))?;
+        Ok(Self {
+            handle,
+            _end: end.drop_guard(),
+        })
+    }
+
+    /// Runs something there and waits for the result.
+    ///
+    /// # Errors
+    /// `Internal` if it panicked, or the runtime has ended.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let result = self.handle.spawn(work).await;
+        result.map_err(|error| ServiceError::Internal(error.to_string()))
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn run(library: Arc<FileLibrary>) {
 }
 
 /// Gives the number of objects looked at.
-async fn clean(library: &FileLibrary) -> Option<usize> {
+async fn clean(library: &Arc<FileLibrary>) -> Option<usize> {
     library.store().ok()?;
     let due = match library.database.list_due_objects(BATCH).await {
         Ok(due) => due,

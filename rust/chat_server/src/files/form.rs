@@ -3,16 +3,20 @@
 //! Holds a bounded part of the body, whatever is in it: parts that are no files
 //! are skipped, the heads of parts and their number are limited.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
+use chat_hub::StreamSource;
 use futures_util::{Stream, stream};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 
+use super::socket_body::{READ_BYTES, SocketBody};
 use crate::error::ServiceError;
 
 /// The largest piece of a body that is passed on at once.
@@ -21,7 +25,7 @@ pub(super) const MAX_PIECE_BYTES: usize = 64 * 1024;
 pub(super) const MAX_WAITING_PIECES: usize = 8;
 /// The most that is read without completing a head or giving content: more is a
 /// head that never ends.
-const MAX_STALLED_BYTES: usize = 4 * MAX_PIECE_BYTES;
+const MAX_STALLED_BYTES: usize = 4 * READ_BYTES;
 /// Parts of any kind, as many as the original's parser takes of files.
 const MAX_PARTS: usize = 1000;
 /// What a form may hold besides its files, heads included.
@@ -57,15 +61,46 @@ impl UploadForm {
 #[derive(Debug)]
 pub(super) enum Piece {
     Data(Bytes),
+    /// So many bytes are left, and come from here.
+    Rest(StreamSource, u64),
     End,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BodyError {
+pub(super) enum BodyError {
     #[error("the client is gone")]
     Aborted,
+    #[error("the client has stopped sending")]
+    Idle,
     #[error("the head of a part does not end")]
     Stalled,
+}
+
+/// How the parser gets on.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Bytes that it took since it last gave something.
+    stalled_bytes: AtomicUsize,
+    /// Whether the body has more, but stopped for the parser to look at what it has.
+    is_paused: AtomicBool,
+}
+
+impl Progress {
+    /// Waits for something of the parser, which goes on at once where the body only paused.
+    async fn follow<T>(&self, step: impl Future<Output = T>) -> T {
+        let mut step = pin!(step);
+        let result = poll_fn(|context| {
+            loop {
+                let polled = step.as_mut().poll(context);
+                if polled.is_ready() || !self.is_paused.swap(false, Ordering::Relaxed) {
+                    return polled;
+                }
+            }
+        });
+        let result = result.await;
+        self.stalled_bytes.store(0, Ordering::Relaxed);
+        result
+    }
 }
 
 /// A form that is being read.
@@ -73,7 +108,7 @@ enum BodyError {
 pub(super) struct FormReader {
     form: UploadForm,
     multipart: Multipart<'static>,
-    stalled_bytes: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
     parts: usize,
 }
 
@@ -81,7 +116,7 @@ pub(super) struct FormReader {
 #[derive(Debug)]
 pub(super) struct FilePart {
     field: Field<'static>,
-    stalled_bytes: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
     /// As it was sent.
     pub(super) name: String,
     /// The type the part declares, as it was sent.
@@ -102,12 +137,12 @@ impl FormReader {
             .saturating_mul(form.max_files() as u64)
             .saturating_add(MAX_OTHER_BYTES);
         let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_body));
-        let stalled_bytes = Arc::new(AtomicUsize::new(0));
-        let body = bounded(body, Arc::clone(&stalled_bytes));
+        let progress = Arc::new(Progress::default());
+        let body = bounded(body, Arc::clone(&progress));
         Ok(Self {
             form,
             multipart: Multipart::with_constraints(body, boundary, limits),
-            stalled_bytes,
+            progress,
             parts: 0,
         })
     }
@@ -115,12 +150,11 @@ impl FormReader {
     /// The next file; none at the end of the form.
     ///
     /// # Errors
-    /// `MultipartInvalid`, `FileTooLarge` for a form beyond all bounds, `UploadAborted`.
+    /// `MultipartInvalid`, `FormTooLarge`, `UploadAborted`, `UploadStalled`.
     pub(super) async fn next_file(&mut self) -> Result<Option<FilePart>, ServiceError> {
         loop {
-            let next = self.multipart.next_field().await.map_err(refusal)?;
-            self.stalled_bytes.store(0, Ordering::Relaxed);
-            let Some(mut field) = next else {
+            let next = self.progress.follow(self.multipart.next_field()).await;
+            let Some(mut field) = next.map_err(refusal)? else {
                 return Ok(None);
             };
             self.parts += 1;
@@ -134,12 +168,11 @@ impl FormReader {
                     declared_type: header(&field, "content-type"),
                     name,
                     field,
-                    stalled_bytes: Arc::clone(&self.stalled_bytes),
+                    progress: Arc::clone(&self.progress),
                 }));
             }
-            while field.chunk().await.map_err(refusal)?.is_some() {
-                self.stalled_bytes.store(0, Ordering::Relaxed);
-            }
+            let mut skip = async || self.progress.follow(field.chunk()).await.map_err(refusal);
+            while skip().await?.is_some() {}
         }
     }
 }
@@ -150,9 +183,8 @@ impl FilePart {
     /// # Errors
     /// As [`FormReader::next_file`].
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, ServiceError> {
-        let chunk = self.field.chunk().await.map_err(refusal)?;
-        self.stalled_bytes.store(0, Ordering::Relaxed);
-        Ok(chunk)
+        let chunk = self.progress.follow(self.field.chunk()).await;
+        chunk.map_err(refusal)
     }
 }
 
@@ -171,39 +203,55 @@ fn boundary_of(content_type: Option<&str>) -> Result<String, ServiceError> {
 /// the memory.
 fn bounded(
     mut body: mpsc::Receiver<Piece>,
-    stalled_bytes: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
 ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
     let mut next_stop = MAX_PIECE_BYTES;
+    let mut rest: Option<SocketBody> = None;
     stream::poll_fn(move |context| {
-        let stalled = stalled_bytes.load(Ordering::Relaxed);
+        let stalled = progress.stalled_bytes.load(Ordering::Relaxed);
         if stalled == 0 {
             next_stop = MAX_PIECE_BYTES;
         } else if stalled >= MAX_STALLED_BYTES {
             return Poll::Ready(Some(Err(BodyError::Stalled)));
         } else if stalled >= next_stop {
             next_stop = stalled + MAX_PIECE_BYTES;
-            context.waker().wake_by_ref();
+            progress.is_paused.store(true, Ordering::Relaxed);
             return Poll::Pending;
         }
-        body.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Data(bytes)) => {
-                stalled_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-                Some(Ok(bytes))
+        if rest.is_none() {
+            match ready!(body.poll_recv(context)) {
+                Some(Piece::Data(bytes)) => {
+                    progress
+                        .stalled_bytes
+                        .fetch_add(bytes.len(), Ordering::Relaxed);
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Some(Piece::Rest(source, length)) => rest = SocketBody::new(source, length).ok(),
+                Some(Piece::End) => return Poll::Ready(None),
+                None => {}
             }
-            Some(Piece::End) => None,
+        }
+        let next = match &mut rest {
+            Some(socket) => ready!(socket.poll_next(context)),
             None => Some(Err(BodyError::Aborted)),
-        })
+        };
+        if let Some(Ok(bytes)) = &next {
+            progress
+                .stalled_bytes
+                .fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        Poll::Ready(next)
     })
 }
 
 fn refusal(error: multer::Error) -> ServiceError {
     match error {
         multer::Error::StreamSizeExceeded { .. } => ServiceError::FormTooLarge,
-        multer::Error::StreamReadFailed(source)
-            if matches!(source.downcast_ref(), Some(BodyError::Aborted)) =>
-        {
-            ServiceError::UploadAborted
-        }
+        multer::Error::StreamReadFailed(source) => match source.downcast_ref() {
+            Some(BodyError::Aborted) => ServiceError::UploadAborted,
+            Some(BodyError::Idle) => ServiceError::UploadStalled,
+            _ => ServiceError::MultipartInvalid,
+        },
         _ => ServiceError::MultipartInvalid,
     }
 }

@@ -56,11 +56,7 @@ impl Intake {
         let key = ObjectKey::generate(Utc::now(), media_type);
         let library = Arc::clone(&self.library);
         let store = library.store()?;
-        let due_at = Utc::now() + DUE_AFTER;
-        library
-            .database
-            .announce_object(key.to_string(), due_at)
-            .await?;
+        library.announce_new(&key, DUE_AFTER).await?;
         let mut writer = store
             .create(&key, media_type, library.max_file_bytes)
             .await?;

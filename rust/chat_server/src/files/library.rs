@@ -9,10 +9,12 @@ use chat_storage::{
     GcsConfig, GoogleCloudStorage, LocalFolder, ObjectKey, ObjectStore, StorageError,
 };
 use chrono::Utc;
+use tokio::runtime::Handle;
 
 use super::allowance::Allowance;
 use super::thumbnails::Thumbnails;
 use crate::error::ServiceError;
+use crate::low_priority::LowPriorityRuntime;
 
 /// How long somebody who deletes a file waits for the object to be gone as well.
 const DELETION_PATIENCE: Duration = Duration::from_secs(3);
@@ -35,6 +37,10 @@ pub(crate) struct FileLibrary {
     /// None if the default folder cannot be used, or for a bucket without credentials.
     store: Option<ObjectStore>,
     pub(super) thumbnails: Thumbnails,
+    /// Where bodies are read and checked. What is asked of the database from there
+    /// goes back to `runtime`, which drives its connections.
+    pub(super) receiving: LowPriorityRuntime,
+    runtime: Handle,
     pub(super) allowance: Allowance,
     pub(super) max_file_bytes: u64,
 }
@@ -53,6 +59,8 @@ impl FileLibrary {
             database,
             store: open_store(config).await?,
             thumbnails: Thumbnails::start()?,
+            receiving: LowPriorityRuntime::start("upload")?,
+            runtime: Handle::current(),
             allowance: Allowance::default(),
             max_file_bytes,
         }))
@@ -79,16 +87,36 @@ impl FileLibrary {
             .collect();
         let names = keys.iter().map(ToString::to_string).collect();
         self.database.delete_file(file.id, names).await?;
-        // Goes on if nobody waits any more; what fails here is tried again later.
-        let library = Arc::clone(self);
-        let removal = tokio::spawn(async move { library.remove(keys).await });
-        let _ = tokio::time::timeout(DELETION_PATIENCE, removal).await;
+        let _ = tokio::time::timeout(DELETION_PATIENCE, self.remove(keys)).await;
         Ok(())
     }
 
+    /// Names an object that is about to be written, and when it counts as left over.
+    pub(super) async fn announce_new(
+        self: &Arc<Self>,
+        key: &ObjectKey,
+        due_in: Duration,
+    ) -> Result<(), ServiceError> {
+        let (library, name) = (Arc::clone(self), key.to_string());
+        let due_at = Utc::now() + due_in;
+        let announcing = async move { library.database.announce_object(name, due_at).await };
+        let announced = self.runtime.spawn(announcing).await;
+        Ok(announced.map_err(|error| ServiceError::Internal(error.to_string()))??)
+    }
+
     /// Deletes announced objects and takes back the announcements of those that
-    /// are gone. The others stay announced.
-    pub(super) async fn remove(&self, keys: Vec<ObjectKey>) {
+    /// are gone. The others stay announced. Goes on if nobody waits any more.
+    pub(super) async fn remove(self: &Arc<Self>, keys: Vec<ObjectKey>) {
+        let library = Arc::clone(self);
+        let removal = self
+            .runtime
+            .spawn(async move { library.remove_here(keys).await });
+        if let Err(error) = removal.await {
+            tracing::error!(%error, "objects were not removed");
+        }
+    }
+
+    async fn remove_here(&self, keys: Vec<ObjectKey>) {
         let Ok(store) = self.store() else {
             return;
         };

@@ -13,6 +13,7 @@ mod form;
 mod intake;
 mod library;
 mod links;
+mod socket_body;
 mod thumbnails;
 mod upload;
 

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use chat_hub::StreamSource;
 use chat_storage::display_name;
 use tokio::sync::{mpsc, oneshot};
 
@@ -113,9 +114,26 @@ impl Upload {
     /// # Errors
     /// Why nothing was stored.
     pub async fn finish(&self) -> Result<UploadReport, ServiceError> {
+        self.finish_with(Piece::End).await
+    }
+
+    /// Reads the rest of the body, `length` bytes, from its connection and waits for
+    /// what became of it. Nobody else may read from it meanwhile.
+    ///
+    /// # Errors
+    /// Why nothing was stored.
+    pub async fn finish_from_socket(
+        &self,
+        source: StreamSource,
+        length: u64,
+    ) -> Result<UploadReport, ServiceError> {
+        self.finish_with(Piece::Rest(source, length)).await
+    }
+
+    async fn finish_with(&self, last: Piece) -> Result<UploadReport, ServiceError> {
         if let Some(sender) = self.sender() {
             // A parser that has decided listens no more.
-            let _ = sender.send(Piece::End).await;
+            let _ = sender.send(last).await;
         }
         self.abort();
         let outcome = self
@@ -154,7 +172,12 @@ async fn receive(
 ) -> Result<UploadReport, ServiceError> {
     let uploader = Arc::new(identity.user);
     let mut intake = Intake::new(Arc::clone(&library), uploader, base_url);
-    let refused = match read(form, reader, &mut intake).await {
+    let reading = async move {
+        let result = read(form, reader, &mut intake).await;
+        (result, intake)
+    };
+    let (result, intake) = library.receiving.run(reading).await?;
+    let refused = match result {
         Ok(refused) => refused,
         Err(error) => {
             intake.discard().await;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -27,6 +28,12 @@ const OLD_FILE: OFlags = OFlags::RDONLY
     // A pipe in the place of a file would otherwise hold up whoever opens it.
     .union(OFlags::NONBLOCK);
 
+/// Past the page cache.
+#[cfg(target_os = "linux")]
+const DIRECT: OFlags = OFlags::DIRECT;
+#[cfg(not(target_os = "linux"))]
+const DIRECT: OFlags = OFlags::empty();
+
 /// Nobody but the owner and its group has any business here.
 const FOLDER_MODE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP);
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
@@ -36,6 +43,7 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
 pub(super) struct Folder {
     root: OwnedFd,
     incoming: OwnedFd,
+    writing: Mutex<()>,
 }
 
 impl Folder {
@@ -44,7 +52,11 @@ impl Folder {
         // The folder itself may be reached through links; it is the operator's.
         let root = openat(CWD, path, FOLDER, Mode::empty())?;
         let incoming = make_folder(&root, INCOMING)?;
-        Ok(Self { root, incoming })
+        Ok(Self {
+            root,
+            incoming,
+            writing: Mutex::new(()),
+        })
     }
 
     /// Removes what writers of an earlier process have left; gives the number.
@@ -68,8 +80,21 @@ impl Folder {
     /// An empty file and its name in `.incoming`.
     pub(super) fn create_incoming(&self) -> io::Result<(File, String)> {
         let name = format!("{}{SUFFIX}", Uuid::new_v4());
-        let file = openat(&self.incoming, &name, nofollow(NEW_FILE), FILE_MODE)?;
+        let flags = nofollow(NEW_FILE);
+        let file = match openat(&self.incoming, &name, flags | DIRECT, FILE_MODE) {
+            // Not every file system can; some have made the file before they say so.
+            Err(Errno::INVAL) => {
+                let _ = unlinkat(&self.incoming, &name, AtFlags::empty());
+                openat(&self.incoming, &name, flags, FILE_MODE)?
+            }
+            opened => opened?,
+        };
         Ok((File::from(file), name))
+    }
+
+    /// Held by whoever writes to the disk.
+    pub(super) fn writing_turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn remove_incoming(&self, name: &str) -> io::Result<()> {

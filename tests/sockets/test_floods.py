@@ -130,6 +130,23 @@ def test_a_flood_of_empty_fragments_is_slowed_down_and_becomes_one_message(usual
     flooder.close()
 
 
+def test_a_flood_of_typing_costs_a_room_few_frames_and_ends_with_the_last(strict: Chat) -> None:
+    ana, beto = strict.users("ana", "beto")
+    room = strict.room(ana)
+    flooder = strict.connect_raw(room, ana)
+    reader = strict.connect(room, beto)
+    started = time.monotonic()
+    typing = encode_frame(TEXT, b'{"type":"typing","typing":true}') * 1500
+    flooder.send_bytes(typing + encode_frame(TEXT, b'{"type":"typing","typing":false}'))
+    count = 1
+    while reader.expect("typing")["typing"]:
+        count += 1
+    # As many at once as in a second, then ten per second.
+    assert count <= 12 + 10 * (time.monotonic() - started)
+    reader.expect_quiet()
+    flooder.close()
+
+
 def test_pongs_that_nobody_reads_cost_one_outbox(usual: Chat) -> None:
     ana, beto = usual.users("ana", "beto")
     room = usual.room(ana)

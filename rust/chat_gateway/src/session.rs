@@ -98,7 +98,7 @@ impl Session {
             timestamp: Utc::now(),
         };
         self.hub
-            .publish_lossy_except(self.room_id, frame.encode(), self.user_id);
+            .publish_lossy(self.room_id, frame.encode(), self.user_id);
     }
 
     async fn reply(&self, frame: EncodedFrame) {

@@ -293,7 +293,7 @@ impl Connection {
             }
             (LocalLink::Socket { form, .. }, Portion::Own(deliveries)) => {
                 let frames = deliveries.iter().map(|delivery| form.of(&delivery.frame));
-                let wire: Vec<u8> = frames.flat_map(|frame| frame.iter().copied()).collect();
+                let wire = frames.map(AsRef::as_ref).collect::<Vec<&[u8]>>().concat();
                 self.write_or_queue(&wire, deliveries.into_iter())
             }
             (LocalLink::Bridge(output), Portion::Common(round)) => {

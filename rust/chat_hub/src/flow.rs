@@ -1,21 +1,37 @@
 //! When the frames of a room are written: in rounds, one at a time.
 //!
 //! A write costs the same for one frame as for many, so what counts is how many
-//! frames each write carries. Two rules gather them, without a timer on the way
-//! of a frame:
+//! frames each write carries. Three rules gather them, the first two without a
+//! timer on the way of a frame:
 //!
 //! - While a round is being written, what is published meanwhile waits and makes
 //!   up the next one, for all shards alike.
 //! - A round waits for the messages of its room that were handed to the database
 //!   before it could begin. They come back within a commit or two; a bound keeps
 //!   a database that hangs from holding back what is stored already.
+//! - What may be lost goes with the next frame that most of the room gets. By
+//!   itself it makes a few rounds per second and no more, whatever is sent.
 //!
-//! With one message under way neither rule delays anything.
+//! With one message under way, or one person typing, no rule delays anything.
 //!
 //! Pure state: the hub calls it under the room's entry and does what it decides.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chat_protocol::EncodedFrame;
+use chat_protocol::ids::UserId;
+use tokio::time::Instant;
+
 use crate::round::{Audience, Delivery, Importance};
 
+/// How long what is stored may wait for other messages of the room to come back
+/// from the database. Longer than a commit, shorter than anybody notices.
+const LONGEST_HOLD: Duration = Duration::from_millis(5);
+/// From one round with lossy frames to the next, in the long run.
+const LOSSY_GAP: Duration = Duration::from_millis(100);
+/// How much of that may be used up at once after quiet.
+const LOSSY_BURST: Duration = Duration::from_secs(1);
 /// Deliveries waiting above which lossy ones are not taken up.
 const LOSSY_MAX_WAITING: usize = 1024;
 
@@ -24,20 +40,27 @@ const LOSSY_MAX_WAITING: usize = 1024;
 pub(crate) enum Decision {
     /// Something else will happen first.
     Wait,
-    /// Wait too, but `hold_expired` must be called some milliseconds later.
-    Hold(HoldId),
+    /// Wait too, but call `timer_expired` at this time.
+    WaitUntil(Instant, FlowTimer),
     /// `begin_round`, and write it.
     Write,
 }
 
-/// Tells one hold of a room from those before and after it.
+/// What a timer of a room is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HoldId(u64);
+pub(crate) enum FlowTimer {
+    /// The end of a hold, by its number in the room.
+    Hold(u64),
+    /// The next round of lossy frames.
+    Lossy,
+}
 
 /// The stream of deliveries of one room.
 #[derive(Debug, Default)]
 pub(crate) struct RoomFlow {
     waiting: Vec<Delivery>,
+    /// Whether any of those waiting is for more than one connection.
+    is_for_most: bool,
     /// Deliveries taken up so far, those waiting included.
     length: u64,
     is_writing: bool,
@@ -46,13 +69,43 @@ pub(crate) struct RoomFlow {
     settled: u64,
     hold: Option<Hold>,
     holds: u64,
+    lossy: Lossy,
 }
 
 #[derive(Debug)]
 struct Hold {
-    id: HoldId,
+    number: u64,
     /// The value of `settled` that ends it.
     until_settled: u64,
+}
+
+/// Frames that may be lost.
+#[derive(Debug, Default)]
+struct Lossy {
+    /// The newest of each author that is not yet among those waiting.
+    newest: Vec<(UserId, EncodedFrame)>,
+    /// Where the newest of each author stands among those waiting.
+    places: HashMap<UserId, usize>,
+    /// When all rounds with them so far would have begun, one gap after the other (GCRA).
+    paid_until: Option<Instant>,
+    has_timer: bool,
+}
+
+impl Lossy {
+    /// When they may make a round by themselves, unless now.
+    fn delayed_until(&self, now: Instant) -> Option<Instant> {
+        let due = self.paid_until? - LOSSY_BURST;
+        (due > now).then_some(due)
+    }
+
+    /// A round takes them along. In a room full of messages it does not build up a
+    /// debt that would silence them afterwards.
+    fn charge(&mut self, now: Instant) {
+        let begun = self
+            .paid_until
+            .map_or(now, |paid_until| paid_until.max(now));
+        self.paid_until = Some(begun.min(now + LOSSY_BURST) + LOSSY_GAP);
+    }
 }
 
 impl RoomFlow {
@@ -66,6 +119,7 @@ impl RoomFlow {
         self.waiting.is_empty() && !self.is_writing && self.submitted == self.settled
     }
 
+    /// Whether anything waits that must not be lost.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -82,31 +136,40 @@ impl RoomFlow {
 
     /// Takes up a delivery behind all others.
     pub(crate) fn push(&mut self, delivery: Delivery) {
-        self.length += 1;
-        self.waiting.push(delivery);
+        if delivery.is_for_most() {
+            self.take_up_lossy();
+            self.is_for_most = true;
+        }
+        self.append(delivery);
     }
 
-    /// Takes up a delivery that may be lost; of each author only the newest waits.
-    pub(crate) fn push_lossy(&mut self, delivery: Delivery) {
-        if self.waiting.len() >= LOSSY_MAX_WAITING {
-            return;
+    /// Takes up a frame that may be lost, for everybody but its author; of each
+    /// author only the newest waits.
+    pub(crate) fn push_lossy(&mut self, author: UserId, frame: EncodedFrame) {
+        let newest = &mut self.lossy.newest;
+        if let Some((_, older)) = newest.iter_mut().find(|(other, _)| *other == author) {
+            *older = frame;
+        } else if self.waiting.len() + newest.len() < LOSSY_MAX_WAITING {
+            newest.push((author, frame));
         }
-        if let Audience::EverybodyBut(author) = delivery.audience {
-            for older in &mut self.waiting {
-                if older.importance == Importance::Lossy
-                    && matches!(older.audience, Audience::EverybodyBut(other) if other == author)
-                {
-                    older.audience = Audience::Nobody;
-                }
-            }
-        }
-        self.push(delivery);
     }
 
     /// Call after every change.
-    pub(crate) fn decide(&mut self) -> Decision {
-        if self.is_writing || self.waiting.is_empty() {
+    pub(crate) fn decide(&mut self, now: Instant) -> Decision {
+        if self.is_writing {
             return Decision::Wait;
+        }
+        if self.waiting.is_empty() {
+            if self.lossy.newest.is_empty() {
+                return Decision::Wait;
+            }
+            if let Some(due) = self.lossy.delayed_until(now) {
+                return if std::mem::replace(&mut self.lossy.has_timer, true) {
+                    Decision::Wait
+                } else {
+                    Decision::WaitUntil(due, FlowTimer::Lossy)
+                };
+            }
         }
         match &self.hold {
             Some(hold) if self.settled < hold.until_settled => Decision::Wait,
@@ -114,27 +177,41 @@ impl RoomFlow {
             None if self.settled >= self.submitted => Decision::Write,
             None => {
                 self.holds += 1;
-                let id = HoldId(self.holds);
                 self.hold = Some(Hold {
-                    id,
+                    number: self.holds,
                     until_settled: self.submitted,
                 });
-                Decision::Hold(id)
+                Decision::WaitUntil(now + LONGEST_HOLD, FlowTimer::Hold(self.holds))
             }
         }
     }
 
-    /// Gives up a hold, if it is still that one.
-    pub(crate) fn hold_expired(&mut self, id: HoldId) {
-        if let Some(hold) = self.hold.as_mut().filter(|hold| hold.id == id) {
-            hold.until_settled = 0;
+    /// Gives up what the timer was set for, if that is still there.
+    pub(crate) fn timer_expired(&mut self, timer: FlowTimer) {
+        match timer {
+            FlowTimer::Hold(number) => {
+                if let Some(hold) = self.hold.as_mut().filter(|hold| hold.number == number) {
+                    hold.until_settled = 0;
+                }
+            }
+            FlowTimer::Lossy => self.lossy.has_timer = false,
         }
     }
 
-    /// Takes everything that waits, with the position of the first.
-    pub(crate) fn begin_round(&mut self) -> (u64, Vec<Delivery>) {
+    /// Takes what waits, with the position of the first: all of it, but without
+    /// lossy deliveries where these would turn answers to single connections into
+    /// a round for the whole room.
+    pub(crate) fn begin_round(&mut self, now: Instant) -> (u64, Vec<Delivery>) {
+        if self.is_for_most || self.lossy.delayed_until(now).is_none() {
+            self.take_up_lossy();
+        }
+        if !self.lossy.places.is_empty() {
+            self.lossy.places = HashMap::new();
+            self.lossy.charge(now);
+        }
         self.hold = None;
         self.is_writing = true;
+        self.is_for_most = false;
         let deliveries = std::mem::take(&mut self.waiting);
         (self.length - deliveries.len() as u64, deliveries)
     }
@@ -143,133 +220,26 @@ impl RoomFlow {
     pub(crate) fn end_round(&mut self) {
         self.is_writing = false;
     }
+
+    fn append(&mut self, delivery: Delivery) {
+        self.length += 1;
+        self.waiting.push(delivery);
+    }
+
+    fn take_up_lossy(&mut self) {
+        for (author, frame) in std::mem::take(&mut self.lossy.newest) {
+            if let Some(older) = self.lossy.places.insert(author, self.waiting.len()) {
+                self.waiting[older].audience = Audience::Nobody;
+            }
+            self.append(Delivery {
+                frame,
+                audience: Audience::EverybodyBut(author),
+                importance: Importance::Lossy,
+                _permit: None,
+            });
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use chat_protocol::ids::UserId;
-    use chat_protocol::{EncodedFrame, ServerFrame};
-    use chrono::Utc;
-
-    use super::*;
-
-    fn frame() -> EncodedFrame {
-        ServerFrame::Pong {
-            user_id: UserId(1),
-            timestamp: Utc::now(),
-        }
-        .encode()
-    }
-
-    fn message() -> Delivery {
-        Delivery {
-            frame: frame(),
-            audience: Audience::Everybody,
-            importance: Importance::Required,
-            _permit: None,
-        }
-    }
-
-    fn typing(author: i32) -> Delivery {
-        Delivery {
-            audience: Audience::EverybodyBut(UserId(author)),
-            importance: Importance::Lossy,
-            ..message()
-        }
-    }
-
-    fn publish(flow: &mut RoomFlow) -> Decision {
-        flow.push(message());
-        flow.settle();
-        flow.decide()
-    }
-
-    #[test]
-    fn a_lone_message_is_written_at_once() {
-        let mut flow = RoomFlow::default();
-        flow.submit();
-        assert_eq!(publish(&mut flow), Decision::Write);
-        assert_eq!(flow.begin_round().1.len(), 1);
-        flow.end_round();
-        assert_eq!(flow.decide(), Decision::Wait);
-        assert!(flow.is_idle());
-    }
-
-    #[test]
-    fn what_is_published_during_a_round_makes_up_the_next() {
-        let mut flow = RoomFlow::default();
-        flow.push(message());
-        assert_eq!(flow.decide(), Decision::Write);
-        assert_eq!(flow.begin_round().0, 0);
-        for _ in 0..3 {
-            flow.push(message());
-            assert_eq!(flow.decide(), Decision::Wait);
-        }
-        flow.end_round();
-        assert_eq!(flow.decide(), Decision::Write);
-        let (first, deliveries) = flow.begin_round();
-        assert_eq!((first, deliveries.len()), (1, 3));
-    }
-
-    #[test]
-    fn a_round_waits_for_what_was_submitted_before_it_and_no_longer() {
-        let mut flow = RoomFlow::default();
-        flow.submit();
-        flow.submit();
-        assert!(matches!(publish(&mut flow), Decision::Hold(_)));
-        // Comes too late for this round.
-        flow.submit();
-        flow.settle(); // The second one failed.
-        assert_eq!(flow.decide(), Decision::Write);
-        assert_eq!(flow.begin_round().1.len(), 1);
-        assert!(!flow.is_idle());
-        flow.end_round();
-        assert_eq!(publish(&mut flow), Decision::Write);
-    }
-
-    #[test]
-    fn a_hold_ends_with_its_time() {
-        let mut flow = RoomFlow::default();
-        flow.submit();
-        flow.submit();
-        let Decision::Hold(first) = publish(&mut flow) else {
-            panic!("not held");
-        };
-        flow.hold_expired(HoldId(first.0 + 1));
-        assert_eq!(flow.decide(), Decision::Wait);
-        flow.hold_expired(first);
-        assert_eq!(flow.decide(), Decision::Write);
-        flow.begin_round();
-        flow.end_round();
-        // The message that hung comes back at last.
-        assert_eq!(publish(&mut flow), Decision::Write);
-        assert_eq!(flow.begin_round().0, 1);
-    }
-
-    #[test]
-    fn of_each_author_only_the_newest_lossy_frame_waits() {
-        let mut flow = RoomFlow::default();
-        flow.push_lossy(typing(1));
-        flow.push(message());
-        flow.push_lossy(typing(2));
-        flow.push_lossy(typing(1));
-        let (_, deliveries) = flow.begin_round();
-        let authors: Vec<Option<i32>> = deliveries
-            .iter()
-            .map(|delivery| match delivery.audience {
-                Audience::EverybodyBut(UserId(author)) => Some(author),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(authors, [None, None, Some(2), Some(1)]);
-    }
-
-    #[test]
-    fn a_crowd_of_lossy_frames_does_not_pile_up() {
-        let mut flow = RoomFlow::default();
-        for author in 0..5_000 {
-            flow.push_lossy(typing(author));
-        }
-        assert_eq!(flow.begin_round().1.len(), LOSSY_MAX_WAITING);
-    }
-}
+mod tests;

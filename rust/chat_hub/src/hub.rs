@@ -179,17 +179,12 @@ impl Hub {
         });
     }
 
-    /// Sends a frame that may be lost to everybody in a room but one user.
-    pub fn publish_lossy_except(&self, room_id: RoomId, frame: EncodedFrame, except: UserId) {
-        let delivery = Delivery {
-            frame,
-            audience: Audience::EverybodyBut(except),
-            importance: Importance::Lossy,
-            _permit: None,
-        };
+    /// Sends a frame that may be lost, or replaced by a newer one of its author, to
+    /// everybody in a room but the author.
+    pub fn publish_lossy(&self, room_id: RoomId, frame: EncodedFrame, author: UserId) {
         self.state
             .registry
-            .with_room(room_id, |room| room.flow.push_lossy(delivery));
+            .with_room(room_id, |room| room.flow.push_lossy(author, frame));
     }
 
     /// Sends a frame to one connection, behind everything published to its room before.

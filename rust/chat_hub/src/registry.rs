@@ -14,9 +14,10 @@ use chat_protocol::ids::{RoomId, UserId};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef, Place};
-use crate::flow::{Decision, HoldId};
+use crate::flow::{Decision, FlowTimer};
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{ConnectedUser, Profile};
 use crate::room::{MissedPresence, Room};
@@ -204,8 +205,8 @@ impl Registry {
         self.with_room(room, |room| room.flow.end_round());
     }
 
-    pub(crate) fn hold_expired(&self, room: RoomId, hold: HoldId) {
-        self.with_room(room, |room| room.flow.hold_expired(hold));
+    pub(crate) fn timer_expired(&self, room: RoomId, timer: FlowTimer) {
+        self.with_room(room, |room| room.flow.timer_expired(timer));
     }
 
     /// Tells a connection what it has missed of who came and went.
@@ -244,12 +245,13 @@ impl Registry {
 
     /// Writes the next round if it is time; the caller holds the room's entry.
     fn advance(&self, id: RoomId, room: &mut Room) {
-        match room.flow.decide() {
+        match room.flow.decide(Instant::now()) {
             Decision::Wait => {}
             Decision::Write => self.write_waiting(id, room),
-            Decision::Hold(hold) => {
+            Decision::WaitUntil(time, timer) => {
                 let shard = room.presence.shards().next().unwrap_or(0);
-                self.send(shard, Command::Hold { room: id, hold });
+                let room = id;
+                self.send(shard, Command::SetTimer { time, room, timer });
             }
         }
     }

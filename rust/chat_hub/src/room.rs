@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
 use crate::flow::RoomFlow;
@@ -91,7 +92,7 @@ impl Room {
     /// Takes the next round, with the shards that must write it; none if there
     /// is nobody to write to.
     pub(crate) fn begin_round(&mut self, id: RoomId) -> Option<(Round, Vec<usize>)> {
-        let (first, deliveries) = self.flow.begin_round();
+        let (first, deliveries) = self.flow.begin_round(Instant::now());
         let round = Round::new(id, first, deliveries);
         let shards: Vec<usize> = if round.is_for_most() {
             self.presence.shards().collect()

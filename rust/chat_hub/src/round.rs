@@ -72,7 +72,7 @@ impl Delivery {
         }
     }
 
-    fn is_for_most(&self) -> bool {
+    pub(crate) fn is_for_most(&self) -> bool {
         matches!(
             self.audience,
             Audience::Everybody | Audience::EverybodyBut(_)

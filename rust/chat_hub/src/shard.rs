@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::bridge::BridgeOutput;
 use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink, Place};
 use crate::disconnect::DisconnectReason;
-use crate::flow::HoldId;
+use crate::flow::FlowTimer;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
 use crate::registry::Registry;
 use crate::room::MissedPresence;
@@ -61,10 +61,11 @@ pub(crate) struct Attachment {
 pub(crate) enum Command {
     Attach(Box<Attachment>),
     Write(Arc<Round>),
-    /// Call `hold_expired` in a while.
-    Hold {
+    /// Call `timer_expired` at this time.
+    SetTimer {
+        time: Instant,
         room: RoomId,
-        hold: HoldId,
+        timer: FlowTimer,
     },
     Disconnect {
         selector: Selector,

@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::flow::HoldId;
+use crate::flow::FlowTimer;
 use crate::registry::Registry;
 use crate::round::Round;
 use crate::shard::{Command, ShardState};
@@ -25,9 +25,6 @@ use crate::shard::{Command, ShardState};
 const BATCH: usize = 256;
 /// Readers of one room that are written to before other rooms and tasks get a turn.
 const READERS_PER_TURN: usize = 1024;
-/// How long what is stored may wait for other messages of the room to come back
-/// from the database. Longer than a commit, shorter than anybody notices.
-const LONGEST_HOLD: Duration = Duration::from_millis(5);
 
 /// A round that is being written.
 struct Writing {
@@ -61,7 +58,7 @@ struct Worker {
     /// Rooms whose round is written here.
     written: Vec<Arc<Round>>,
     /// In the order in which they expire.
-    holds: VecDeque<(Instant, RoomId, HoldId)>,
+    timers: VecDeque<(Instant, RoomId, FlowTimer)>,
 }
 
 impl Worker {
@@ -119,9 +116,9 @@ impl Worker {
                     next: 0,
                 });
             }
-            Command::Hold { room, hold } => {
-                let expiry = Instant::now() + LONGEST_HOLD;
-                self.holds.push_back((expiry, room, hold));
+            Command::SetTimer { time, room, timer } => {
+                let place = self.timers.partition_point(|(other, ..)| *other <= time);
+                self.timers.insert(place, (time, room, timer));
             }
             Command::Disconnect { selector, reason } => {
                 self.state
@@ -154,14 +151,14 @@ impl Worker {
     }
 
     fn next_timer(&self) -> Option<Instant> {
-        let hold = self.holds.front().map(|(expiry, ..)| *expiry);
-        self.state.beat_time().into_iter().chain(hold).min()
+        let timer = self.timers.front().map(|(time, ..)| *time);
+        self.state.beat_time().into_iter().chain(timer).min()
     }
 
     fn run_timers(&mut self) {
         let now = Instant::now();
-        while let Some((_, room, hold)) = self.holds.pop_front_if(|(expiry, ..)| *expiry <= now) {
-            self.state.registry().hold_expired(room, hold);
+        while let Some((_, room, timer)) = self.timers.pop_front_if(|(time, ..)| *time <= now) {
+            self.state.registry().timer_expired(room, timer);
         }
         if self.state.beat_time().is_some_and(|due| due <= now) {
             self.state.beat();
@@ -181,7 +178,7 @@ pub(crate) fn run(
         queue,
         writing: VecDeque::new(),
         written: Vec::new(),
-        holds: VecDeque::new(),
+        timers: VecDeque::new(),
     };
     let tasks = LocalSet::new();
     // A task like the sessions, so that they all take turns: after a yield the

@@ -98,6 +98,8 @@ impl Client {
         }
         socket.connect(&address.into())?;
         socket.set_tcp_nodelay(true)?;
+        // What is sent already must not go on disturbing when it has ended.
+        socket.set_linger(Some(Duration::ZERO))?;
         let mut stream = std::net::TcpStream::from(socket);
         stream.write_all(handshake::request(&plan.address, &plan.path).as_bytes())?;
         let mut answer = Vec::new();

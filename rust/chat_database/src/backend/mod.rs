@@ -15,9 +15,11 @@
 //! and diesel's `MultiConnection` does not exist for asynchronous connections.
 
 mod among;
+mod entries;
 mod paged;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 pub(crate) use self::among::among;
+pub(crate) use self::entries::entries;
 pub(crate) use self::paged::paged;

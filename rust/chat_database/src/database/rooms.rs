@@ -31,7 +31,7 @@ impl Database {
 
     /// For each name and room the user of that name, and the room with the
     /// user's place in it, see [`RoomAccess::allows`]: what handshakes are decided
-    /// by, in a fixed number of queries for all of them.
+    /// by, in one query for all of them.
     pub async fn find_entries(
         &self,
         wanted: Vec<(String, RoomId)>,

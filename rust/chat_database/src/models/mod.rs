@@ -12,10 +12,10 @@ pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
 pub use self::file::{FileDetails, FileRecord, NewFile};
 pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow};
 pub use self::message::{NewMessage, Stored, StoredMessage};
-pub(crate) use self::room::ROOM_COLUMNS;
 pub use self::room::{Joined, NewRoom, Room, RoomAccess, RoomChanges, RoomDetails};
-pub(crate) use self::user::USER_COLUMNS;
+pub(crate) use self::room::{ROOM_COLUMNS, RoomColumns};
 pub use self::user::{Credentials, NewUser, User, UserChanges};
+pub(crate) use self::user::{USER_COLUMNS, UserColumns};
 
 /// A part of a list: `limit` rows after the first `skip`.
 ///

@@ -90,7 +90,7 @@ pub enum Joined {
     Already,
 }
 
-pub(crate) const ROOM_COLUMNS: (
+pub(crate) type RoomColumns = (
     rooms::id,
     rooms::name,
     rooms::description,
@@ -98,7 +98,9 @@ pub(crate) const ROOM_COLUMNS: (
     rooms::owner_id,
     rooms::created_at,
     rooms::updated_at,
-) = (
+);
+
+pub(crate) const ROOM_COLUMNS: RoomColumns = (
     rooms::id,
     rooms::name,
     rooms::description,

@@ -60,7 +60,7 @@ impl UserChanges {
     }
 }
 
-pub(crate) const USER_COLUMNS: (
+pub(crate) type UserColumns = (
     users::id,
     users::username,
     users::email,
@@ -68,7 +68,9 @@ pub(crate) const USER_COLUMNS: (
     users::is_active,
     users::created_at,
     users::updated_at,
-) = (
+);
+
+pub(crate) const USER_COLUMNS: UserColumns = (
     users::id,
     users::username,
     users::email,

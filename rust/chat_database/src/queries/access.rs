@@ -7,9 +7,9 @@ use chat_protocol::ids::{RoomId, UserId};
 use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
 
 use super::{Connection, RunQueryDsl};
-use crate::backend::among;
+use crate::backend::{among, entries};
 use crate::error::DatabaseError;
-use crate::models::{ROOM_COLUMNS, Room, RoomAccess, USER_COLUMNS, User};
+use crate::models::{Room, RoomAccess, User};
 use crate::schema::{rooms, user_rooms, users};
 
 /// For each name and room: the user of that name, and the room with the user's
@@ -18,47 +18,21 @@ pub(crate) async fn find_entries(
     connection: &mut Connection,
     wanted: &[(String, RoomId)],
 ) -> Result<Vec<(Option<User>, Option<RoomAccess>)>, DatabaseError> {
-    let names: HashSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    let people: HashMap<String, User> = users::table
-        .filter(among(users::username, names))
-        .select(USER_COLUMNS)
-        .load::<User>(connection)
-        .await?
-        .into_iter()
-        .map(|user| (user.username.clone(), user))
-        .collect();
-    let found: HashMap<RoomId, Room> = rooms::table
-        .filter(among(
-            rooms::id,
-            distinct(wanted.iter().map(|(_, room)| room.0)),
-        ))
-        .select(ROOM_COLUMNS)
-        .load::<Room>(connection)
-        .await?
-        .into_iter()
-        .map(|room| (room.id, room))
-        .collect();
-    let private = found.values().filter(|room| room.is_private);
-    let members = find_members(
-        connection,
-        private.map(|room| room.id.0).collect(),
-        people.values().map(|user| user.id.0).collect(),
-    )
-    .await?;
-    Ok(wanted
-        .iter()
-        .map(|(name, room)| {
-            let user = people.get(name).cloned();
-            let access = found.get(room).map(|room| RoomAccess {
-                room: room.clone(),
-                is_member: user
-                    .as_ref()
-                    .is_some_and(|user| members.contains(&(user.id.0, room.id.0))),
-            });
-            (user, access)
-        })
-        .collect())
+    let pairs = wanted.iter().map(|(name, room)| (name.clone(), room.0));
+    let rows = entries(pairs)
+        .load::<(i64, Option<User>, Option<Room>, bool)>(connection)
+        .await?;
+    let mut found = vec![(None, None); wanted.len()];
+    for (place, user, room, is_member) in rows {
+        let access = room.map(|room| RoomAccess { room, is_member });
+        if let Some(entry) = usize::try_from(place)
+            .ok()
+            .and_then(|place| found.get_mut(place))
+        {
+            *entry = (user, access);
+        }
+    }
+    Ok(found)
 }
 
 /// Of these pairs, those whose user is not active any more or whose room is

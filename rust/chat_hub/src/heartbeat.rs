@@ -1,11 +1,11 @@
 //! Pings without a timer per connection: a wheel of due times per shard.
 //!
-//! Each connection stands in the wheel once. When it is due it is either pinged,
-//! found without a pong (and ended), or, its pong being in, put back for the
-//! next ping. Times are ticks of 50 ms since the shard started.
+//! Each open connection stands in the wheel once. When it is due it is either
+//! pinged, found without a pong (and ended), or, its pong being in, put back for
+//! the next ping. Times are ticks of 50 ms since the shard started.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::connection::ConnectionId;
@@ -24,24 +24,32 @@ pub struct Heartbeat {
 /// Due times of the connections of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatWheel {
-    due: BTreeMap<u64, Vec<ConnectionId>>,
+    due: BTreeSet<(u64, ConnectionId)>,
 }
 
 impl HeartbeatWheel {
-    pub(crate) fn schedule(&mut self, connection: ConnectionId, tick: u64) {
-        self.due.entry(tick).or_default().push(connection);
+    /// Puts a connection in, which is not there.
+    pub(crate) fn schedule(&mut self, connection: ConnectionId, pulse: &Pulse, tick: u64) {
+        pulse.due.set(tick);
+        self.due.insert((tick, connection));
+    }
+
+    /// Takes a connection out that has ended, so that connections that come and
+    /// go leave nothing here.
+    pub(crate) fn remove(&mut self, connection: ConnectionId, pulse: &Pulse) {
+        self.due.remove(&(pulse.due.get(), connection));
     }
 
     /// The earliest tick at which something is due.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.due.keys().next().copied()
+        self.due.first().map(|(tick, _)| *tick)
     }
 
-    /// The connections that are due at `tick` or were before.
+    /// Takes out the connections that are due at `tick` or were before.
     pub(crate) fn take_due(&mut self, tick: u64) -> Vec<ConnectionId> {
-        let later = self.due.split_off(&(tick + 1));
+        let later = self.due.split_off(&(tick + 1, ConnectionId(0)));
         let due = std::mem::replace(&mut self.due, later);
-        due.into_values().flatten().collect()
+        due.into_iter().map(|(_, connection)| connection).collect()
     }
 }
 
@@ -61,6 +69,8 @@ pub(crate) enum Beat {
 pub(crate) struct Pulse {
     heartbeat: Heartbeat,
     state: Cell<PulseState>,
+    /// Where it stands in the wheel.
+    due: Cell<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +85,7 @@ impl Pulse {
         Self {
             heartbeat,
             state: Cell::new(PulseState::Resting),
+            due: Cell::new(0),
         }
     }
 
@@ -157,7 +168,7 @@ mod tests {
     fn the_wheel_gives_what_is_due_and_keeps_the_rest() {
         let mut wheel = HeartbeatWheel::default();
         for (id, tick) in [(1, 5), (2, 7), (3, 7), (4, 8)] {
-            wheel.schedule(ConnectionId(id), tick);
+            wheel.schedule(ConnectionId(id), &Pulse::new(HEARTBEAT), tick);
         }
         assert_eq!(
             wheel.take_due(7),
@@ -165,5 +176,16 @@ mod tests {
         );
         assert_eq!(wheel.take_due(7), []);
         assert_eq!(wheel.take_due(100), [ConnectionId(4)]);
+    }
+
+    #[test]
+    fn the_wheel_keeps_nothing_of_a_connection_that_has_ended() {
+        let mut wheel = HeartbeatWheel::default();
+        let pulse = Pulse::new(HEARTBEAT);
+        wheel.schedule(ConnectionId(1), &pulse, 5);
+        assert_eq!(wheel.take_due(5), [ConnectionId(1)]);
+        wheel.schedule(ConnectionId(1), &pulse, 7);
+        wheel.remove(ConnectionId(1), &pulse);
+        assert_eq!(wheel.next_due(), None);
     }
 }

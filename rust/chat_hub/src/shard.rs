@@ -135,8 +135,11 @@ impl ShardState {
         self.registry.outbox_max_bytes()
     }
 
-    /// Takes a connection out of its room, here and in the hub.
+    /// Takes a connection out of the wheel of pings and out of its room, here and in the hub.
     pub(crate) fn leave(&self, connection: &Connection, reason: DisconnectReason) {
+        if let Some(pulse) = &connection.pulse {
+            self.wheel.borrow_mut().remove(connection.id(), pulse);
+        }
         let room_id = connection.room_id();
         let mut rooms = self.readers.borrow_mut();
         if let Some(readers) = rooms.get_mut(&room_id) {
@@ -222,9 +225,8 @@ impl ShardState {
         };
         let pulse = new.heartbeat.map(Pulse::new);
         if let Some(pulse) = &pulse {
-            self.wheel
-                .borrow_mut()
-                .schedule(id, pulse.first_due(self.tick()));
+            let due = pulse.first_due(self.tick());
+            self.wheel.borrow_mut().schedule(id, pulse, due);
         }
         let connection = Rc::new(Connection::new(place, Rc::clone(self), link, pulse));
         self.connections
@@ -291,10 +293,10 @@ impl ShardState {
                 continue;
             };
             match pulse.beat(now) {
-                Beat::Wait { until } => self.wheel.borrow_mut().schedule(id, until),
+                Beat::Wait { until } => self.wheel.borrow_mut().schedule(id, pulse, until),
                 Beat::Dead => connection.disconnect(DisconnectReason::KeepaliveTimeout),
                 Beat::Ping { again_at } => {
-                    self.wheel.borrow_mut().schedule(id, again_at);
+                    self.wheel.borrow_mut().schedule(id, pulse, again_at);
                     if let Err(reason) = connection.send_bytes(Bytes::from_static(PING_FRAME)) {
                         connection.disconnect(reason);
                     }

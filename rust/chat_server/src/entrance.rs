@@ -1,16 +1,17 @@
 //! Decides handshakes, all that wait at once by one look-up.
 //!
-//! While one look-up is under way, the next handshakes gather; there is no timer,
-//! and one that comes alone is looked up at once. So thousands of sockets that
-//! come back together cost some hundred queries, and nothing has to be kept and
-//! invalidated: each decision is by what the database said after the handshake
-//! arrived.
+//! While one look-up is under way, the next handshakes gather, and after one that
+//! decided several a moment longer; one that comes alone is looked up at once. So
+//! thousands of sockets that come back together cost some hundred queries, and
+//! nothing has to be kept and invalidated: each decision is by what the database
+//! said after the handshake arrived.
 
 use std::time::Duration;
 
 use chat_database::{Database, DatabaseError, RoomAccess, User};
 use chat_protocol::ids::RoomId;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::accounts::{Bearer, Identity};
 use crate::error::ServiceError;
@@ -19,6 +20,9 @@ use crate::error::ServiceError;
 const QUEUE_LENGTH: usize = 4096;
 /// How many share a look-up. More gain nothing and delay the first.
 const GROUP_LENGTH: usize = 256;
+/// From the beginning of a look-up for several to the next one, however fast the
+/// database is: the server in front brings up to ten handshakes per millisecond.
+const STORM_GAP: Duration = Duration::from_millis(5);
 /// The next group must not wait for ever behind a server that hangs.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,6 +82,8 @@ impl Entrance {
 async fn run(database: Database, mut queue: mpsc::Receiver<Pending>) {
     let mut group = Vec::with_capacity(GROUP_LENGTH);
     while queue.recv_many(&mut group, GROUP_LENGTH).await > 0 {
+        let gap_ends = Instant::now() + STORM_GAP;
+        let is_storm = group.len() > 1;
         match look_up(&database, &group).await {
             Some(entries) => {
                 for (pending, entry) in group.drain(..).zip(entries) {
@@ -95,6 +101,9 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Pending>) {
                     let _ = pending.found.send(None);
                 }
             }
+        }
+        if is_storm {
+            tokio::time::sleep_until(gap_ends).await;
         }
     }
 }

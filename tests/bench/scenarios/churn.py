@@ -1,8 +1,8 @@
 """Churn: what the memory of the service is after many connections have come and gone.
 
 100 at a time in 100 rooms, most of them closed as they should be, every fourth just gone. As many come and go before
-the first look as the service remembers: each connection keeps its place in the wheel of pings, 8 bytes, until its first
-ping would be due after 20 seconds.
+the first look as it takes until free lists and what waits for the interpreter's collector have reached their size
+(docs/PERFORMANCE.md): what is looked for is what each connection leaves behind.
 """
 
 from contextlib import ExitStack

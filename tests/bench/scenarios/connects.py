@@ -16,7 +16,7 @@ SOCKETS = 10_000
 ROOMS = range(1, 1001)
 HANDSHAKES = 500
 MOST_MICROS = 250
-# A storm that asks the database for every socket is a stampede; by itself, a handshake is two or three queries.
+# A storm that asks the database for every socket is a stampede; by itself, a handshake is a query.
 MOST_TRANSACTIONS = 0.1
 COUNT = "select sum(xact_commit + xact_rollback) from pg_stat_database where datname = ?"
 

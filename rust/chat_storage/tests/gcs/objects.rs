@@ -1,6 +1,6 @@
 //! Objects are written, read, found and deleted.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use chat_storage::{MediaType, ObjectUrl};
 

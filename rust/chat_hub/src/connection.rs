@@ -1,18 +1,19 @@
 //! One connection as its shard sees it: state, link, outbox and pulse.
 //!
-//! Lives on one thread. Frames for it come in the rounds of its room only, so
-//! their order is the order of the room. `disconnect` is the one way a
-//! connection ends, whatever the cause; `finish` is the last thing a session does.
+//! Lives on one thread. Frames for it come in the rounds of its room only
+//! (`deliver`), or through the gatherings of its shard (`topics`), so their order
+//! is the order there. `disconnect` is the one way a connection ends, whatever the
+//! cause; `finish` is the last thing a session does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_protocol::ids::{RoomId, UserId};
-use chat_protocol::{EncodedFrame, encode_close};
+use chat_protocol::ids::RoomId;
+use chat_protocol::{EncodedFrame, PING_FRAME, encode_close};
 use tokio::sync::Notify;
 
 use crate::bridge::BridgeOutput;
@@ -20,7 +21,8 @@ use crate::disconnect::DisconnectReason;
 use crate::heartbeat::Pulse;
 use crate::outbox::Outbox;
 use crate::room::MissedPresence;
-use crate::round::{Delivery, Importance, Portion, Round, WireForm};
+use crate::round::WireForm;
+use crate::seat::{RoomSeat, Seat, TopicsSeat};
 use crate::shard::ShardState;
 use crate::stream::Stream;
 
@@ -36,38 +38,34 @@ pub struct ConnectionId(pub u64);
 pub struct ConnectionRef {
     pub(crate) id: ConnectionId,
     pub(crate) shard: usize,
-    pub(crate) room: RoomId,
-}
-
-/// Who a connection is and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) id: ConnectionId,
-    pub(crate) user_id: UserId,
-    pub(crate) room_id: RoomId,
-    /// The length of the room's stream of deliveries when it joined.
-    pub(crate) joined_at: u64,
+    /// None if it subscribes to topics instead.
+    pub(crate) room: Option<RoomId>,
 }
 
 /// A connection on its own thread.
 pub struct Connection {
     id: ConnectionId,
-    user_id: UserId,
-    room_id: RoomId,
-    /// Where in the room's stream of deliveries it came in; what is before is not for it.
-    joined_at: u64,
-    shard: Rc<ShardState>,
-    link: LocalLink,
+    seat: Seat,
+    pub(crate) shard: Rc<ShardState>,
+    first_link: LocalLink,
+    /// What `replace_link` put in its place.
+    later_link: OnceCell<Box<LocalLink>>,
     pub(crate) pulse: Option<Pulse>,
     /// What it was spared while it was behind.
-    missed_presence: RefCell<MissedPresence>,
+    pub(crate) missed_presence: RefCell<MissedPresence>,
     /// None while open.
     end: Cell<Option<DisconnectReason>>,
     finished: Cell<bool>,
     /// Notified when `end`, `finished` or the emptiness of the outbox changes; all waiters are on this thread.
     changed: Notify,
-    /// Where this connection stands in the shard's list of the room's readers.
-    pub(crate) room_index: Cell<usize>,
+}
+
+/// What a connection can go on over.
+#[derive(Debug)]
+pub enum ReplacementLink {
+    /// A socket that was registered on the connection's thread.
+    Socket(Stream),
+    Bridge(Arc<BridgeOutput>),
 }
 
 pub(crate) enum LocalLink {
@@ -80,35 +78,59 @@ pub(crate) enum LocalLink {
     Bridge(Arc<BridgeOutput>),
 }
 
+impl LocalLink {
+    pub(crate) fn socket(stream: Stream, form: WireForm) -> Self {
+        Self::Socket {
+            stream,
+            form,
+            outbox: RefCell::default(),
+            draining: false.into(),
+        }
+    }
+}
+
 impl Connection {
     pub(crate) fn new(
-        place: Place,
+        id: ConnectionId,
+        seat: Seat,
         shard: Rc<ShardState>,
         link: LocalLink,
         pulse: Option<Pulse>,
     ) -> Self {
         Self {
-            id: place.id,
-            user_id: place.user_id,
-            room_id: place.room_id,
-            joined_at: place.joined_at,
+            id,
+            seat,
             shard,
-            link,
+            first_link: link,
+            later_link: OnceCell::new(),
             pulse,
             missed_presence: RefCell::default(),
             end: Cell::new(None),
             finished: Cell::new(false),
             changed: Notify::new(),
-            room_index: Cell::new(0),
         }
     }
 
-    pub fn user_id(&self) -> UserId {
-        self.user_id
+    pub(crate) fn link(&self) -> &LocalLink {
+        self.later_link
+            .get()
+            .map_or(&self.first_link, |link| &**link)
     }
 
-    pub fn room_id(&self) -> RoomId {
-        self.room_id
+    /// None if it subscribes to topics.
+    pub(crate) fn room_seat(&self) -> Option<&RoomSeat> {
+        match &self.seat {
+            Seat::Room(seat) => Some(seat),
+            Seat::Topics(_) => None,
+        }
+    }
+
+    /// None if it is in a room.
+    pub(crate) fn topics_seat(&self) -> Option<&TopicsSeat> {
+        match &self.seat {
+            Seat::Topics(seat) => Some(seat),
+            Seat::Room(_) => None,
+        }
     }
 
     pub(crate) fn id(&self) -> ConnectionId {
@@ -120,12 +142,32 @@ impl Connection {
         ConnectionRef {
             id: self.id,
             shard: self.shard.index(),
-            room: self.room_id,
+            room: self.room_seat().map(|seat| seat.room_id),
         }
     }
 
-    pub(crate) fn joined_at(&self) -> u64 {
-        self.joined_at
+    /// Goes on over another link, behind which waits what the first one has not
+    /// taken yet. Once in the life of a connection that subscribes to topics, for
+    /// the upgrade of a transport.
+    ///
+    /// # Errors
+    /// `Unsupported` if that is not what this connection is.
+    pub fn replace_link(self: &Rc<Self>, link: ReplacementLink) -> io::Result<()> {
+        let (LocalLink::Bridge(before), Some(_)) = (&self.first_link, self.topics_seat()) else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let link = match link {
+            ReplacementLink::Socket(stream) => LocalLink::socket(stream, WireForm::Plain),
+            ReplacementLink::Bridge(output) => LocalLink::Bridge(output),
+        };
+        if self.later_link.set(Box::new(link)).is_err() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let waiting: Vec<EncodedFrame> = before.take().frames.into();
+        if let Err(reason) = self.greet(None, &waiting) {
+            self.disconnect(reason);
+        }
+        Ok(())
     }
 
     /// False once `disconnect` was called, here or by the shard.
@@ -147,12 +189,31 @@ impl Connection {
         }
     }
 
+    /// Sends the ping of its heartbeat.
+    ///
+    /// # Errors
+    /// Why the connection must end.
+    pub(crate) fn ask_for_sign_of_life(self: &Rc<Self>) -> Result<(), DisconnectReason> {
+        let ping = self.topics_seat().and_then(|seat| seat.ping.as_ref());
+        match (ping, self.link()) {
+            (None, _) => self.send_bytes(Bytes::from_static(PING_FRAME)),
+            (Some(ping), LocalLink::Socket { .. }) => self.send_bytes(ping.wire_bytes().clone()),
+            (Some(ping), LocalLink::Bridge(output)) => {
+                if output.push(ping, self.shard.outbox_max_bytes()) {
+                    Ok(())
+                } else {
+                    Err(DisconnectReason::SlowConsumer)
+                }
+            }
+        }
+    }
+
     /// Reads from the socket without waiting.
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; `Unsupported` for a bridge, which is fed instead.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &self.link {
+        match self.link() {
             LocalLink::Socket { stream, .. } => stream.try_read(buffer),
             LocalLink::Bridge(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -163,7 +224,7 @@ impl Connection {
     /// # Errors
     /// If the runtime is stopping.
     pub async fn readable(&self) -> io::Result<()> {
-        match &self.link {
+        match self.link() {
             LocalLink::Socket { stream, .. } => stream.readable().await,
             LocalLink::Bridge(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -183,12 +244,14 @@ impl Connection {
     /// Ends the connection: leaves the room, announces it, tells the peer. Does
     /// nothing if it has ended already.
     pub fn disconnect(self: &Rc<Self>, reason: DisconnectReason) {
+        // What was sent to it before still goes out.
+        self.shard.end_row();
         if !self.is_open() {
             return;
         }
         self.end.set(Some(reason));
         self.shard.leave(self, reason);
-        match (&self.link, reason.close_code()) {
+        match (self.link(), reason.close_code()) {
             (LocalLink::Bridge(output), Some((code, text))) => {
                 output.close(code, text, reason == DisconnectReason::SlowConsumer);
             }
@@ -216,7 +279,7 @@ impl Connection {
     }
 
     async fn linger(&self) {
-        let LocalLink::Socket { stream, outbox, .. } = &self.link else {
+        let LocalLink::Socket { stream, outbox, .. } = self.link() else {
             return;
         };
         if self.end.get() == Some(DisconnectReason::ConnectionLost) {
@@ -250,6 +313,13 @@ impl Connection {
         }
     }
 
+    /// Wakes whoever waits for the outbox of a connection that is ending.
+    pub(crate) fn note_written(&self) {
+        if !self.is_open() {
+            self.changed.notify_waiters();
+        }
+    }
+
     /// Removes the last traces; safe to call twice.
     pub(crate) fn forget(&self) {
         self.finished.set(true);
@@ -267,7 +337,7 @@ impl Connection {
         preamble: Option<Bytes>,
         greeting: &[EncodedFrame],
     ) -> Result<(), DisconnectReason> {
-        match &self.link {
+        match self.link() {
             LocalLink::Socket { form, .. } => {
                 let frames = greeting.iter().map(|frame| form.of(frame).clone());
                 self.queue_and_drain(preamble.into_iter().chain(frames))
@@ -281,118 +351,12 @@ impl Connection {
         }
     }
 
-    /// Delivers what a round has for this connection.
-    ///
-    /// # Errors
-    /// Why the connection must end. The caller does that after its loop over readers.
-    pub(crate) fn deliver(self: &Rc<Self>, round: &Round) -> Result<(), DisconnectReason> {
-        let portion = round.portion(self);
-        match (&self.link, portion) {
-            (LocalLink::Socket { form, .. }, Portion::Common(round)) => {
-                self.write_or_queue(round.wire(*form), round.common())
-            }
-            (LocalLink::Socket { form, .. }, Portion::Own(deliveries)) => {
-                let frames = deliveries.iter().map(|delivery| form.of(&delivery.frame));
-                let wire = frames.map(AsRef::as_ref).collect::<Vec<&[u8]>>().concat();
-                self.write_or_queue(&wire, deliveries.into_iter())
-            }
-            (LocalLink::Bridge(output), Portion::Common(round)) => {
-                self.push_all(output, round.common())
-            }
-            (LocalLink::Bridge(output), Portion::Own(deliveries)) => {
-                self.push_all(output, deliveries.into_iter())
-            }
-        }
-    }
-
-    /// Announcements are not left out here: nobody would notice on this thread when
-    /// the other server has caught up.
-    fn push_all<'a>(
-        &self,
-        output: &BridgeOutput,
-        deliveries: impl Iterator<Item = &'a Delivery>,
-    ) -> Result<(), DisconnectReason> {
-        let max_bytes = self.shard.outbox_max_bytes();
-        for delivery in deliveries {
-            let is_lossy = delivery.importance == Importance::Lossy;
-            if is_lossy && is_behind(output.waiting_bytes(), max_bytes) {
-                continue;
-            }
-            if !output.push(&delivery.frame, max_bytes) {
-                return Err(DisconnectReason::SlowConsumer);
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes `wire`, the frames of the deliveries one after the other, as far as
-    /// the socket takes it, and queues the rest frame by frame.
-    fn write_or_queue<'a>(
-        self: &Rc<Self>,
-        wire: &[u8],
-        deliveries: impl Iterator<Item = &'a Delivery>,
-    ) -> Result<(), DisconnectReason> {
-        let LocalLink::Socket {
-            stream,
-            form,
-            outbox,
-            ..
-        } = &self.link
-        else {
-            return Ok(());
-        };
-        let max_bytes = self.shard.outbox_max_bytes();
-        let mut outbox = outbox.borrow_mut();
-        let mut written = 0;
-        if outbox.is_empty() {
-            while written < wire.len() {
-                match stream.try_write(&wire[written..]) {
-                    Ok(count) => written += count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => return Err(DisconnectReason::ConnectionLost),
-                }
-            }
-            if written == wire.len() {
-                return Ok(());
-            }
-        }
-        for delivery in deliveries {
-            let bytes = form.of(&delivery.frame);
-            if written >= bytes.len() {
-                written -= bytes.len();
-                continue;
-            }
-            if written > 0 {
-                outbox.push_partial(bytes.clone(), written);
-                written = 0;
-                continue;
-            }
-            let is_behind = is_behind(outbox.len_bytes(), max_bytes);
-            match delivery.importance {
-                Importance::Lossy if is_behind => continue,
-                Importance::Presence(user) if is_behind => {
-                    self.missed_presence.borrow_mut().insert(user);
-                    continue;
-                }
-                _ => {}
-            }
-            if outbox.would_overflow(bytes.len(), max_bytes) {
-                return Err(DisconnectReason::SlowConsumer);
-            }
-            outbox.push(bytes.clone());
-        }
-        drop(outbox);
-        self.start_draining();
-        Ok(())
-    }
-
     /// Queues wire bytes that are for this connection alone and writes what goes.
     ///
     /// # Errors
     /// Why the connection must end.
     pub(crate) fn send_bytes(self: &Rc<Self>, bytes: Bytes) -> Result<(), DisconnectReason> {
-        let LocalLink::Socket { outbox, .. } = &self.link else {
+        let LocalLink::Socket { outbox, .. } = self.link() else {
             return Ok(());
         };
         if outbox
@@ -404,11 +368,11 @@ impl Connection {
         self.queue_and_drain([bytes])
     }
 
-    fn queue_and_drain(
+    pub(crate) fn queue_and_drain(
         self: &Rc<Self>,
         pieces: impl IntoIterator<Item = Bytes>,
     ) -> Result<(), DisconnectReason> {
-        let LocalLink::Socket { outbox, .. } = &self.link else {
+        let LocalLink::Socket { outbox, .. } = self.link() else {
             return Ok(());
         };
         for piece in pieces {
@@ -423,8 +387,8 @@ impl Connection {
     }
 
     /// Writes from the outbox until it is empty or the socket takes no more.
-    fn write_outbox(&self) -> io::Result<()> {
-        let LocalLink::Socket { stream, outbox, .. } = &self.link else {
+    pub(crate) fn write_outbox(&self) -> io::Result<()> {
+        let LocalLink::Socket { stream, outbox, .. } = self.link() else {
             return Ok(());
         };
         let mut outbox = outbox.borrow_mut();
@@ -442,8 +406,8 @@ impl Connection {
 
     /// Starts the task that empties the outbox, unless it runs already. It exists
     /// only while something waits, so that idle connections have no second task.
-    fn start_draining(self: &Rc<Self>) {
-        let LocalLink::Socket { draining, .. } = &self.link else {
+    pub(crate) fn start_draining(self: &Rc<Self>) {
+        let LocalLink::Socket { draining, .. } = self.link() else {
             return;
         };
         if !draining.replace(true) {
@@ -452,18 +416,13 @@ impl Connection {
     }
 }
 
-/// Whether a reader with that much waiting is spared what it can do without.
-fn is_behind(waiting_bytes: usize, max_bytes: usize) -> bool {
-    waiting_bytes > max_bytes / 4
-}
-
 async fn drain(connection: Rc<Connection>) {
     let LocalLink::Socket {
         stream,
         outbox,
         draining,
         ..
-    } = &connection.link
+    } = connection.link()
     else {
         return;
     };
@@ -490,8 +449,7 @@ impl std::fmt::Debug for Connection {
         formatter
             .debug_struct("Connection")
             .field("id", &self.id)
-            .field("user_id", &self.user_id)
-            .field("room_id", &self.room_id)
+            .field("seat", &self.seat)
             .field("end", &self.end)
             .finish_non_exhaustive()
     }

@@ -21,6 +21,8 @@ pub enum DisconnectReason {
     SlowConsumer,
     /// The server stops; come back soon.
     ServiceRestart,
+    /// The system that serves the connection ended it, with this close code and reason.
+    Dismissed(u16, &'static str),
 }
 
 impl DisconnectReason {
@@ -37,6 +39,7 @@ impl DisconnectReason {
             // The first code of the private range that no library uses by itself.
             Self::SlowConsumer => Some((4001, "slow consumer")),
             Self::ServiceRestart => Some((1012, "service restart")),
+            Self::Dismissed(code, reason) => Some((code, reason)),
         }
     }
 }

@@ -43,6 +43,13 @@ pub enum HubError {
     Thread(#[source] std::io::Error),
 }
 
+/// What a message of that size takes of what may be in flight.
+pub(crate) fn in_flight_kibibytes(message_bytes: usize) -> u32 {
+    u32::try_from(message_bytes / 1024 + 1)
+        .unwrap_or(u32::MAX)
+        .min(IN_FLIGHT_KIBIBYTES)
+}
+
 /// A message on its way through the database: its room waits for it a moment, and
 /// its bytes are counted until the last shard has written it. Dropped without
 /// `publish`, it says that the message failed.
@@ -75,15 +82,15 @@ pub struct AccessVersion(u64);
 /// A cheap handle to the hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    state: Arc<HubState>,
+    pub(crate) state: Arc<HubState>,
 }
 
 #[derive(Debug)]
-struct HubState {
-    registry: Arc<Registry>,
+pub(crate) struct HubState {
+    pub(crate) registry: Arc<Registry>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     access_version: AtomicU64,
-    in_flight: Arc<Semaphore>,
+    pub(crate) in_flight: Arc<Semaphore>,
 }
 
 impl Hub {
@@ -138,9 +145,7 @@ impl Hub {
     /// and tells the room that it is coming. To be called before the message is
     /// handed to the database.
     pub async fn admit(&self, room: RoomId, message_bytes: usize) -> PublishPermit {
-        let kibibytes = u32::try_from(message_bytes / 1024 + 1)
-            .unwrap_or(u32::MAX)
-            .min(IN_FLIGHT_KIBIBYTES);
+        let kibibytes = in_flight_kibibytes(message_bytes);
         // The semaphore is never closed; without a permit there is just no bound.
         let bytes = Arc::clone(&self.state.in_flight)
             .acquire_many_owned(kibibytes)
@@ -187,7 +192,8 @@ impl Hub {
             .with_room(room_id, |room| room.flow.push_lossy(author, frame));
     }
 
-    /// Sends a frame to one connection, behind everything published to its room before.
+    /// Sends a frame to one connection, behind everything published to its room or,
+    /// by the same thread, to its topics before.
     pub fn reply(&self, to: ConnectionRef, frame: EncodedFrame) {
         self.state.registry.reply(to, frame);
     }
@@ -231,12 +237,9 @@ impl Hub {
         self.state.registry.update_profile(profile);
     }
 
-    /// Closes one connection.
+    /// Closes one connection to a room.
     pub fn revoke_connection(&self, connection: ConnectionRef) {
-        let selector = Selector::Connection(connection.id);
-        let reason = DisconnectReason::AccessRevoked;
-        let command = Command::Disconnect { selector, reason };
-        self.state.registry.send(connection.shard, command);
+        self.close(connection, DisconnectReason::AccessRevoked);
     }
 
     /// Closes all connections of a user.

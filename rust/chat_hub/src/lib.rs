@@ -9,29 +9,40 @@
 //! out in rounds, one at a time, so all readers see joins, leaves, messages and
 //! answers of a room in the same order.
 //!
+//! A connection is in one room, with presence and what belongs to it ([`Hub::join`]),
+//! or subscribes to topics instead ([`Hub::attach`]); shards, outboxes, heartbeats and
+//! ends are the same for both.
+//!
 //! The hub knows rooms, users and frames, but no HTTP, tokens, database or
 //! WebSocket decoding: a session (see `chat_gateway`) reads from a connection.
 
 mod bridge;
 mod connection;
+mod deliver;
 mod disconnect;
 mod flow;
+mod gathering;
 mod heartbeat;
 mod hub;
 mod outbox;
 mod presence;
+mod queued;
 mod registry;
 mod room;
 mod round;
+mod seat;
 mod shard;
 mod stream;
+mod subscriptions;
+mod topic;
 mod worker;
 
 pub use bridge::{BridgeOutput, OutputBatch};
-pub use connection::{Connection, ConnectionId, ConnectionRef};
+pub use connection::{Connection, ConnectionId, ConnectionRef, ReplacementLink};
 pub use disconnect::DisconnectReason;
 pub use heartbeat::Heartbeat;
 pub use hub::{AccessVersion, Hub, HubConfig, HubError, PublishPermit};
 pub use presence::Profile;
 pub use shard::{Link, NewConnection, SessionFactory};
 pub use stream::{Stream, StreamSource};
+pub use topic::{Frames, Topic};

@@ -16,18 +16,21 @@ use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::connection::{ConnectionId, ConnectionRef, Place};
+use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::{Decision, FlowTimer};
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{ConnectedUser, Profile};
 use crate::room::{MissedPresence, Room};
+use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
+use crate::topic::{TopicCommand, Topics};
 
 #[derive(Debug)]
 pub(crate) struct Registry {
     outbox_max_bytes: usize,
     rooms: DashMap<RoomId, Room>,
     users: DashMap<UserId, ConnectedUser>,
+    topics: Topics,
     shards: Vec<ShardHandle>,
     connections: AtomicUsize,
     next_connection: AtomicU64,
@@ -55,6 +58,7 @@ impl Registry {
             outbox_max_bytes: config.outbox_max_bytes,
             rooms: DashMap::new(),
             users: DashMap::new(),
+            topics: Topics::default(),
             shards,
             connections: AtomicUsize::new(0),
             next_connection: AtomicU64::new(1),
@@ -70,6 +74,10 @@ impl Registry {
 
     pub(crate) fn shard_count(&self) -> usize {
         self.shards.len()
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
     }
 
     pub(crate) fn connection_count(&self) -> usize {
@@ -123,15 +131,7 @@ impl Registry {
         connection: NewConnection,
         max_connections: Option<usize>,
     ) -> Result<ConnectionRef, HubError> {
-        if !self.is_accepting() {
-            return Err(HubError::ShuttingDown);
-        }
-        let open = self.connections.fetch_add(1, Ordering::Relaxed);
-        if max_connections.is_some_and(|limit| open >= limit) {
-            self.connections.fetch_sub(1, Ordering::Relaxed);
-            return Err(HubError::TooManyConnections);
-        }
-        let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let id = self.admit(max_connections)?;
         let user_id = profile.user_id;
         self.users
             .entry(user_id)
@@ -148,10 +148,7 @@ impl Registry {
             .rooms
             .entry(room_id)
             .or_insert_with(|| Room::new(self.shards.len()));
-        let loads = self.shards.iter();
-        let shard = room
-            .presence
-            .shard_for_next(loads.map(|shard| shard.connections.load(Ordering::Relaxed)));
+        let shard = room.presence.shard_for_next(self.loads());
         self.shards[shard]
             .connections
             .fetch_add(1, Ordering::Relaxed);
@@ -161,12 +158,8 @@ impl Registry {
         }
         let greeting = vec![welcome, room.users_online(timestamp)];
         let attachment = Attachment {
-            place: Place {
-                id,
-                user_id,
-                room_id,
-                joined_at: room.flow.length(),
-            },
+            id,
+            seat: Seat::in_room(user_id, room_id, room.flow.length()),
             connection,
             greeting,
         };
@@ -176,19 +169,76 @@ impl Registry {
         Ok(ConnectionRef {
             id,
             shard,
-            room: room_id,
+            room: Some(room_id),
         })
     }
 
-    /// Counts a connection out and announces the user's leaving if it was the last.
-    pub(crate) fn leave(&self, connection: ConnectionRef, user_id: UserId) {
+    /// See `Hub::attach`.
+    pub(crate) fn attach(
+        &self,
+        connection: NewConnection,
+        ping: Option<EncodedFrame>,
+        greeting: Vec<EncodedFrame>,
+        max_connections: Option<usize>,
+    ) -> Result<ConnectionRef, HubError> {
+        let id = self.admit(max_connections)?;
+        // Its topics are not known yet: the least busy shard.
+        let loads = self.loads().enumerate();
+        let shard = loads
+            .min_by_key(|(_, load)| *load)
+            .map_or(0, |(shard, _)| shard);
+        self.shards[shard]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
+        let attachment = Attachment {
+            id,
+            seat: Seat::with_topics(ping),
+            connection,
+            greeting,
+        };
+        self.send(shard, Command::Attach(Box::new(attachment)));
+        Ok(ConnectionRef {
+            id,
+            shard,
+            room: None,
+        })
+    }
+
+    /// Counts a new connection in.
+    fn admit(&self, max_connections: Option<usize>) -> Result<ConnectionId, HubError> {
+        if !self.is_accepting() {
+            return Err(HubError::ShuttingDown);
+        }
+        let open = self.connections.fetch_add(1, Ordering::Relaxed);
+        if max_connections.is_some_and(|limit| open >= limit) {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+            return Err(HubError::TooManyConnections);
+        }
+        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        Ok(ConnectionId(id))
+    }
+
+    /// The connections of every shard.
+    fn loads(&self) -> impl Iterator<Item = usize> + '_ {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.connections.load(Ordering::Relaxed))
+    }
+
+    /// Counts a connection of a shard out.
+    pub(crate) fn count_out(&self, shard: usize) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
-        self.shards[connection.shard]
+        self.shards[shard]
             .connections
             .fetch_sub(1, Ordering::Relaxed);
-        self.with_room(connection.room, |room| {
+    }
+
+    /// Counts a reader of a room out and announces the user's leaving if it was the last.
+    pub(crate) fn leave(&self, seat: &RoomSeat, shard: usize) {
+        self.count_out(shard);
+        let user_id = seat.user_id;
+        self.with_room(seat.room_id, |room| {
             // In a room that ends with the service nobody leaves: all go at once.
-            if room.presence.leave(user_id, connection.shard) && self.is_accepting() {
+            if room.presence.leave(user_id, shard) && self.is_accepting() {
                 room.announce_leave(user_id, Utc::now());
             }
         });
@@ -211,12 +261,22 @@ impl Registry {
 
     /// Tells a connection what it has missed of who came and went.
     pub(crate) fn catch_up(&self, to: ConnectionRef, missed: MissedPresence) {
-        self.with_room(to.room, |room| room.catch_up(to, missed));
+        if let Some(room) = to.room {
+            self.with_room(room, |room| room.catch_up(to, missed));
+        }
     }
 
     /// See `Hub::reply`.
     pub(crate) fn reply(&self, to: ConnectionRef, frame: EncodedFrame) {
-        self.with_room(to.room, |room| room.push_only(to, frame));
+        match to.room {
+            Some(room) => {
+                self.with_room(room, |room| room.push_only(to, frame));
+            }
+            None => {
+                let send = TopicCommand::Send(to.id, frame.into());
+                self.send(to.shard, Command::Topic(send));
+            }
+        }
     }
 
     /// Writes what waits in any room, without waiting for anything.

@@ -13,6 +13,7 @@ use chat_protocol::ids::{RoomId, UserId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::{Connection, ConnectionId, ConnectionRef};
+use crate::seat::RoomSeat;
 
 /// How a reader takes frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +64,10 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    fn is_for(&self, connection: &Connection) -> bool {
+    fn is_for(&self, connection: &Connection, seat: &RoomSeat) -> bool {
         match self.audience {
             Audience::Everybody => true,
-            Audience::EverybodyBut(user) => connection.user_id() != user,
+            Audience::EverybodyBut(user) => seat.user_id != user,
             Audience::Only(target) => connection.id() == target.id,
             Audience::Nobody => false,
         }
@@ -143,16 +144,22 @@ impl Round {
 
     /// What this connection gets.
     pub(crate) fn portion(&self, connection: &Connection) -> Portion<'_> {
-        let missed = connection.joined_at().saturating_sub(self.first);
+        let Some(seat) = connection.room_seat() else {
+            return Portion::Own(Vec::new());
+        };
+        let missed = seat.joined_at.saturating_sub(self.first);
         let is_exception = missed > 0
-            || self.excepted.binary_search(&connection.user_id()).is_ok()
+            || self.excepted.binary_search(&seat.user_id).is_ok()
             || self.has_target(connection.id());
         if !is_exception {
             return Portion::Common(self);
         }
         let skip = usize::try_from(missed).unwrap_or(usize::MAX);
         let own = self.deliveries.iter().skip(skip);
-        Portion::Own(own.filter(|delivery| delivery.is_for(connection)).collect())
+        Portion::Own(
+            own.filter(|delivery| delivery.is_for(connection, seat))
+                .collect(),
+        )
     }
 
     fn has_target(&self, id: ConnectionId) -> bool {

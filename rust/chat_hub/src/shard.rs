@@ -11,20 +11,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
-use chat_protocol::{EncodedFrame, PING_FRAME};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
-use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink, Place};
+use crate::connection::{Connection, ConnectionId, LocalLink};
 use crate::disconnect::DisconnectReason;
 use crate::flow::FlowTimer;
+use crate::gathering::Gathering;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
 use crate::registry::Registry;
 use crate::room::MissedPresence;
 use crate::round::{Round, WireForm};
+use crate::seat::{RoomSeat, Seat};
 use crate::stream::StreamSource;
+use crate::topic::TopicCommand;
 
 /// Runs a session on its shard's thread until the connection has ended.
 pub type SessionFactory =
@@ -53,7 +56,8 @@ pub struct NewConnection {
 }
 
 pub(crate) struct Attachment {
-    pub(crate) place: Place,
+    pub(crate) id: ConnectionId,
+    pub(crate) seat: Seat,
     pub(crate) connection: NewConnection,
     pub(crate) greeting: Vec<EncodedFrame>,
 }
@@ -67,6 +71,8 @@ pub(crate) enum Command {
         room: RoomId,
         timer: FlowTimer,
     },
+    Topic(TopicCommand),
+    Close(ConnectionId, DisconnectReason),
     Disconnect {
         selector: Selector,
         reason: DisconnectReason,
@@ -80,7 +86,6 @@ pub(crate) enum Command {
 /// Which connections a command is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Selector {
-    Connection(ConnectionId),
     User(UserId),
     UserInRoom(UserId, RoomId),
     RoomExcept(RoomId, Arc<HashSet<UserId>>),
@@ -88,14 +93,14 @@ pub(crate) enum Selector {
 
 impl Selector {
     pub(crate) fn matches(&self, connection: &Connection) -> bool {
+        let Some(seat) = connection.room_seat() else {
+            return false;
+        };
         match self {
-            Self::Connection(id) => connection.id() == *id,
-            Self::User(user) => connection.user_id() == *user,
-            Self::UserInRoom(user, room) => {
-                connection.user_id() == *user && connection.room_id() == *room
-            }
+            Self::User(user) => seat.user_id == *user,
+            Self::UserInRoom(user, room) => seat.user_id == *user && seat.room_id == *room,
             Self::RoomExcept(room, allowed) => {
-                connection.room_id() == *room && !allowed.contains(&connection.user_id())
+                seat.room_id == *room && !allowed.contains(&seat.user_id)
             }
         }
     }
@@ -108,6 +113,7 @@ pub(crate) struct ShardState {
     started: Instant,
     connections: RefCell<HashMap<ConnectionId, Rc<Connection>>>,
     readers: RefCell<HashMap<RoomId, Vec<Rc<Connection>>>>,
+    gathering: Gathering,
     wheel: RefCell<HeartbeatWheel>,
 }
 
@@ -119,6 +125,7 @@ impl ShardState {
             started: Instant::now(),
             connections: RefCell::default(),
             readers: RefCell::default(),
+            gathering: Gathering::default(),
             wheel: RefCell::default(),
         }
     }
@@ -131,44 +138,59 @@ impl ShardState {
         self.index
     }
 
+    pub(crate) fn gathering(&self) -> &Gathering {
+        &self.gathering
+    }
+
     pub(crate) fn outbox_max_bytes(&self) -> usize {
         self.registry.outbox_max_bytes()
     }
 
-    /// Takes a connection out of the wheel of pings and out of its room, here and in the hub.
+    /// Takes a connection out of the wheel of pings and out of its room or topics,
+    /// here and in the hub.
     pub(crate) fn leave(&self, connection: &Connection, reason: DisconnectReason) {
         if let Some(pulse) = &connection.pulse {
             self.wheel.borrow_mut().remove(connection.id(), pulse);
         }
-        let room_id = connection.room_id();
+        if reason == DisconnectReason::SlowConsumer {
+            let so_far = self.registry.count_slow_consumer();
+            let seat = connection.room_seat();
+            tracing::warn!(
+                user = seat.map(|seat| seat.user_id.0),
+                room = seat.map(|seat| seat.room_id.0),
+                so_far,
+                "a reader was dropped because its outbox was full"
+            );
+        }
+        match connection.room_seat() {
+            Some(seat) => {
+                self.leave_room(connection, seat);
+                self.registry.leave(seat, self.index);
+            }
+            None => {
+                self.leave_topics(connection);
+                self.registry.count_out(self.index);
+            }
+        }
+    }
+
+    fn leave_room(&self, connection: &Connection, seat: &RoomSeat) {
         let mut rooms = self.readers.borrow_mut();
-        if let Some(readers) = rooms.get_mut(&room_id) {
-            let index = connection.room_index.get();
+        if let Some(readers) = rooms.get_mut(&seat.room_id) {
+            let index = seat.index.get();
             if readers
                 .get(index)
                 .is_some_and(|reader| reader.id() == connection.id())
             {
                 readers.swap_remove(index);
-                if let Some(moved) = readers.get(index) {
-                    moved.room_index.set(index);
+                if let Some(moved) = readers.get(index).and_then(|moved| moved.room_seat()) {
+                    moved.index.set(index);
                 }
             }
             if readers.is_empty() {
-                rooms.remove(&room_id);
+                rooms.remove(&seat.room_id);
             }
         }
-        drop(rooms);
-        if reason == DisconnectReason::SlowConsumer {
-            let so_far = self.registry.count_slow_consumer();
-            tracing::warn!(
-                user = connection.user_id().0,
-                room = room_id.0,
-                so_far,
-                "a reader was dropped because its outbox was full"
-            );
-        }
-        self.registry
-            .leave(connection.reference(), connection.user_id());
     }
 
     /// Tells a connection what it has missed of who came and went.
@@ -186,11 +208,11 @@ impl ShardState {
 
     pub(crate) fn attach(self: &Rc<Self>, attachment: Attachment) {
         let Attachment {
-            place,
+            id,
+            seat,
             connection: new,
             greeting,
         } = attachment;
-        let Place { id, room_id, .. } = place;
         let (link, preamble) = match new.link {
             Link::Bridge(output) => (LocalLink::Bridge(output), None),
             Link::Socket {
@@ -199,26 +221,19 @@ impl ShardState {
                 deflate,
             } => match source.register() {
                 Ok(stream) => {
-                    let link = LocalLink::Socket {
-                        stream,
-                        form: if deflate {
-                            WireForm::Deflated
-                        } else {
-                            WireForm::Plain
-                        },
-                        outbox: RefCell::default(),
-                        draining: false.into(),
+                    let form = if deflate {
+                        WireForm::Deflated
+                    } else {
+                        WireForm::Plain
                     };
-                    (link, Some(preamble))
+                    (LocalLink::socket(stream, form), Some(preamble))
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a socket could not be registered");
-                    let reference = ConnectionRef {
-                        id,
-                        shard: self.index,
-                        room: room_id,
-                    };
-                    self.registry.leave(reference, place.user_id);
+                    match seat {
+                        Seat::Room(seat) => self.registry.leave(&seat, self.index),
+                        Seat::Topics(_) => self.registry.count_out(self.index),
+                    }
                     return;
                 }
             },
@@ -228,14 +243,14 @@ impl ShardState {
             let due = pulse.first_due(self.tick());
             self.wheel.borrow_mut().schedule(id, pulse, due);
         }
-        let connection = Rc::new(Connection::new(place, Rc::clone(self), link, pulse));
+        let connection = Rc::new(Connection::new(id, seat, Rc::clone(self), link, pulse));
         self.connections
             .borrow_mut()
             .insert(id, Rc::clone(&connection));
-        {
+        if let Some(seat) = connection.room_seat() {
             let mut rooms = self.readers.borrow_mut();
-            let readers = rooms.entry(room_id).or_default();
-            connection.room_index.set(readers.len());
+            let readers = rooms.entry(seat.room_id).or_default();
+            seat.index.set(readers.len());
             readers.push(Rc::clone(&connection));
         }
         if let Err(reason) = connection.greet(preamble, &greeting) {
@@ -261,7 +276,7 @@ impl ShardState {
         }
     }
 
-    fn find(&self, id: ConnectionId) -> Option<Rc<Connection>> {
+    pub(crate) fn find(&self, id: ConnectionId) -> Option<Rc<Connection>> {
         self.connections.borrow().get(&id).cloned()
     }
 
@@ -297,7 +312,7 @@ impl ShardState {
                 Beat::Dead => connection.disconnect(DisconnectReason::KeepaliveTimeout),
                 Beat::Ping { again_at } => {
                     self.wheel.borrow_mut().schedule(id, pulse, again_at);
-                    if let Err(reason) = connection.send_bytes(Bytes::from_static(PING_FRAME)) {
+                    if let Err(reason) = connection.ask_for_sign_of_life() {
                         connection.disconnect(reason);
                     }
                 }

@@ -45,7 +45,11 @@ impl StreamSource {
         };
     }
 
-    pub(crate) fn register(self) -> io::Result<Stream> {
+    /// Makes it a part of the runtime of this thread.
+    ///
+    /// # Errors
+    /// If the runtime cannot watch it.
+    pub fn register(self) -> io::Result<Stream> {
         Ok(match self {
             Self::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
             Self::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
@@ -61,7 +65,11 @@ pub enum Stream {
 }
 
 impl Stream {
-    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self {
             Self::Tcp(stream) => stream.try_read(buffer),
             Self::Unix(stream) => stream.try_read(buffer),
@@ -105,11 +113,31 @@ impl Stream {
         }
     }
 
-    pub(crate) async fn readable(&self) -> io::Result<()> {
+    /// Waits until `try_read` may give something.
+    ///
+    /// # Errors
+    /// If the runtime is stopping.
+    pub async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.readable().await,
             Self::Unix(stream) => stream.readable().await,
         }
+    }
+
+    /// Writes everything; for a socket that is not a connection's yet.
+    ///
+    /// # Errors
+    /// If the peer is gone.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn writable(&self) -> io::Result<()> {

@@ -23,7 +23,7 @@ use crate::shard::{Command, ShardState};
 
 /// Commands taken from the queue at once.
 const BATCH: usize = 256;
-/// Readers of one room that are written to before other rooms and tasks get a turn.
+/// Readers of one room, or of any topics, that are written to before other rooms and tasks get a turn.
 const READERS_PER_TURN: usize = 1024;
 
 /// A round that is being written.
@@ -66,7 +66,7 @@ impl Worker {
     async fn run(mut self) {
         let mut commands = Vec::with_capacity(BATCH);
         loop {
-            if self.writing.is_empty() {
+            if self.writing.is_empty() && self.state.has_written_queued() {
                 let far_away = || Instant::now() + Duration::from_secs(3600);
                 let timer = self.next_timer().unwrap_or_else(far_away);
                 tokio::select! {
@@ -92,6 +92,7 @@ impl Worker {
                 }
             }
             self.write_turn();
+            self.state.write_queued(READERS_PER_TURN);
             // Sessions read what has come meanwhile; only then does a written
             // round end, so that the room's next one can wait for that.
             tokio::task::yield_now().await;
@@ -119,6 +120,12 @@ impl Worker {
             Command::SetTimer { time, room, timer } => {
                 let place = self.timers.partition_point(|(other, ..)| *other <= time);
                 self.timers.insert(place, (time, room, timer));
+            }
+            Command::Topic(command) => self.state.take_up(command),
+            Command::Close(id, reason) => {
+                if let Some(connection) = self.state.find(id) {
+                    connection.disconnect(reason);
+                }
             }
             Command::Disconnect { selector, reason } => {
                 self.state
@@ -148,6 +155,7 @@ impl Worker {
         for mut writing in self.writing.drain(..) {
             while !writing.turn() {}
         }
+        self.state.write_queued(usize::MAX);
     }
 
     fn next_timer(&self) -> Option<Instant> {

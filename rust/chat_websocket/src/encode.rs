@@ -18,6 +18,7 @@ pub const PING_FRAME: &[u8] = &[0x89, 0x00];
 const CLOSE_FRAME_MAX_BYTES: usize = 2 + 125;
 
 const FINAL_TEXT: u8 = 0x81;
+const FINAL_BINARY: u8 = 0x82;
 const FINAL_CLOSE: u8 = 0x88;
 const FINAL_PONG: u8 = 0x8A;
 /// The longest header of a server frame: two bytes and a 64-bit length.
@@ -27,7 +28,7 @@ const MAX_HEADER_BYTES: usize = 10;
 /// a packet that is sent anyway.
 const MIN_COMPRESSED_PAYLOAD_BYTES: usize = 1024;
 
-/// A text frame, header and payload in one buffer, and its compressed form once
+/// A text or binary frame, header and payload in one buffer, and its compressed form once
 /// somebody wants it. Clones share both.
 #[derive(Clone, Debug)]
 pub struct EncodedFrame {
@@ -45,10 +46,19 @@ struct Shared {
 impl EncodedFrame {
     /// Encodes the text that `write_payload` appends (it must be UTF-8).
     pub fn text(write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::encode(FINAL_TEXT, write_payload)
+    }
+
+    /// Encodes a binary message.
+    pub fn binary(payload: &[u8]) -> Self {
+        Self::encode(FINAL_BINARY, |buffer| buffer.extend_from_slice(payload))
+    }
+
+    fn encode(first: u8, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut buffer = Vec::with_capacity(256);
         buffer.resize(MAX_HEADER_BYTES, 0);
         write_payload(&mut buffer);
-        let (plain, payload_start) = finish_frame(FINAL_TEXT, buffer);
+        let (plain, payload_start) = finish_frame(first, buffer);
         Self {
             shared: Arc::new(Shared {
                 plain,
@@ -73,18 +83,24 @@ impl EncodedFrame {
             let mut buffer = vec![0; MAX_HEADER_BYTES];
             deflate(self.payload(), &mut buffer).then(|| {
                 buffer.shrink_to_fit();
-                finish_frame(FINAL_TEXT | COMPRESSED, buffer).0
+                finish_frame(self.shared.plain[0] | COMPRESSED, buffer).0
             })
         });
         compressed.as_ref().unwrap_or(&self.shared.plain)
     }
 
-    /// The payload alone, for transports that make their own header.
+    /// Whether it is binary and not text.
+    pub fn is_binary(&self) -> bool {
+        self.shared.plain[0] == FINAL_BINARY
+    }
+
+    /// The payload of a text frame alone, for transports that make their own header.
     pub fn text_payload(&self) -> &str {
         std::str::from_utf8(self.payload()).unwrap_or_default()
     }
 
-    fn payload(&self) -> &[u8] {
+    /// The payload alone, text or binary.
+    pub fn payload(&self) -> &[u8] {
         &self.shared.plain[self.shared.payload_start..]
     }
 }
@@ -161,6 +177,15 @@ mod tests {
             assert_eq!(frame.text_payload(), "x".repeat(length));
             assert_eq!(frame.wire_bytes().len(), header.len() + length);
         }
+    }
+
+    #[test]
+    fn binary_frames_say_so() {
+        let frame = EncodedFrame::binary(&[0xff, 0]);
+        assert!(frame.is_binary());
+        assert_eq!(frame.wire_bytes()[..], [0x82, 2, 0xff, 0]);
+        assert_eq!(frame.payload(), [0xff, 0]);
+        assert!(!EncodedFrame::text(|_| ()).is_binary());
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn reply() -> Delivery {
     let to = ConnectionRef {
         id: ConnectionId(1),
         shard: 0,
-        room: RoomId(1),
+        room: Some(RoomId(1)),
     };
     Delivery {
         audience: Audience::Only(to),

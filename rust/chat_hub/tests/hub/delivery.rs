@@ -1,15 +1,11 @@
 //! What readers see: order, presence, revocation, slow readers, the end.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
-mod fixture;
-
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::time::Duration;
 
+use crate::fixture::{Client, PATIENCE, hub, join, profile, text};
 use chat_protocol::ids::{RoomId, UserId};
-use fixture::{Client, PATIENCE, hub, join, profile, text};
 
 const ROOM: RoomId = RoomId(1);
 /// For tests whose clients would not answer a close frame anyway.

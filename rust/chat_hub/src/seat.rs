@@ -1,0 +1,57 @@
+//! What a connection takes part in: one room for its whole life, or whatever
+//! topics it subscribes to.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use chat_protocol::EncodedFrame;
+use chat_protocol::ids::{RoomId, UserId};
+
+use crate::topic::Topic;
+
+#[derive(Debug)]
+pub(crate) enum Seat {
+    Room(RoomSeat),
+    /// In memory of its own: a connection in a room does not pay for it.
+    Topics(Box<TopicsSeat>),
+}
+
+/// A place among the readers of a room.
+#[derive(Debug)]
+pub(crate) struct RoomSeat {
+    pub(crate) user_id: UserId,
+    pub(crate) room_id: RoomId,
+    /// Where in the room's stream of deliveries it came in; what is before is not for it.
+    pub(crate) joined_at: u64,
+    /// Where it stands in the shard's list of the room's readers.
+    pub(crate) index: Cell<usize>,
+}
+
+/// The subscriptions of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct TopicsSeat {
+    /// With where it stands in the shard's list of the topic's readers.
+    pub(crate) subscriptions: RefCell<HashMap<Topic, usize>>,
+    /// The frame that asks for a sign of life, if it is not a WebSocket ping.
+    pub(crate) ping: Option<EncodedFrame>,
+    /// Whether it waits to be written to in this turn of its shard.
+    pub(crate) is_queued: Cell<bool>,
+}
+
+impl Seat {
+    pub(crate) fn in_room(user_id: UserId, room_id: RoomId, joined_at: u64) -> Self {
+        Self::Room(RoomSeat {
+            user_id,
+            room_id,
+            joined_at,
+            index: Cell::new(0),
+        })
+    }
+
+    pub(crate) fn with_topics(ping: Option<EncodedFrame>) -> Self {
+        Self::Topics(Box::new(TopicsSeat {
+            ping,
+            ..TopicsSeat::default()
+        }))
+    }
+}

@@ -1,0 +1,7 @@
+//! The hub through its public surface, with clients at the other end of socket pairs.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod delivery;
+mod fixture;
+mod topics;

@@ -382,11 +382,11 @@ class SocketBridge:
     def send_text(self, text: str) -> Awaitable[None]:
         """Hand a text frame from the client to the session; waits while the session is behind."""
 
-    def send_binary(self) -> Awaitable[None]:
-        """Report a binary frame from the client (its content does not matter)."""
+    def send_binary(self, payload: bytes) -> Awaitable[None]:
+        """Hand a binary frame from the client to the session, like ``send_text``."""
 
-    def take_output(self) -> tuple[list[str], tuple[int, str] | None]:
-        """The text frames to send now, and close code and reason once the session has ended (frames come first)."""
+    def take_output(self) -> tuple[list[str | bytes], tuple[int, str] | None]:
+        """The text and binary frames to send now, and close code and reason once the session has ended (frames come first)."""
 
     def disconnect(self) -> None:
         """The client is gone: leave the room now."""

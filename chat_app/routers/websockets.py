@@ -100,7 +100,7 @@ async def _receive(websocket: WebSocket, bridge: SocketBridge) -> None:
             return
         text = message.get("text")
         if text is None:
-            await bridge.send_binary()
+            await bridge.send_binary(message.get("bytes") or b"")
         else:
             await bridge.send_text(text)
 
@@ -114,7 +114,10 @@ async def _send(websocket: WebSocket, bridge: SocketBridge, output_ready: asynci
         frames, closed = bridge.take_output()
         try:
             for frame in frames:
-                await websocket.send_text(frame)
+                if isinstance(frame, str):
+                    await websocket.send_text(frame)
+                else:
+                    await websocket.send_bytes(frame)
         except _SOCKET_GONE:
             return None
         if closed is not None:

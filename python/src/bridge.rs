@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chat_server::{BridgeInput, BridgeOutput};
+use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::runtime::awaitable;
 
@@ -43,26 +45,33 @@ impl SocketBridge {
         })
     }
 
-    fn send_binary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn send_binary<'py>(&self, py: Python<'py>, payload: Vec<u8>) -> PyResult<Bound<'py, PyAny>> {
         let input = self.input();
         awaitable(py, async move {
             if let Some(input) = input {
-                input.send_binary().await;
+                input.send_binary(payload).await;
             }
             Ok(())
         })
     }
 
-    fn take_output(&self, py: Python<'_>) -> (Vec<String>, Option<(u16, &'static str)>) {
+    fn take_output<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Option<(u16, &'static str)>)> {
         let batch = py.detach(|| self.output.take());
-        (
-            batch
-                .frames
-                .iter()
-                .map(|frame| frame.text_payload().to_owned())
-                .collect(),
-            batch.close,
-        )
+        let frames: PyResult<_> = batch
+            .frames
+            .iter()
+            .map(|frame| {
+                if frame.is_binary() {
+                    Ok(PyBytes::new(py, frame.payload()).into_any())
+                } else {
+                    frame.text_payload().into_bound_py_any(py)
+                }
+            })
+            .collect();
+        Ok((frames?, batch.close))
     }
 
     fn disconnect(&self) {

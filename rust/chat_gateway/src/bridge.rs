@@ -8,15 +8,16 @@ use tokio::time::Instant;
 
 use crate::frame_budget::{self, FrameBudget};
 use crate::session::Session;
+use crate::socket::MessageHandler;
 
 /// Frames from the client that may wait for the session.
-pub(crate) const INPUT_FRAMES: usize = 16;
+const INPUT_FRAMES: usize = 16;
 
 /// A frame from the client.
 #[derive(Debug)]
-pub(crate) enum BridgeFrame {
+pub enum BridgeFrame {
     Text(String),
-    Binary,
+    Binary(Vec<u8>),
 }
 
 /// The incoming half of a bridge; dropping it means that the client is gone.
@@ -26,7 +27,8 @@ pub struct BridgeInput {
 }
 
 impl BridgeInput {
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<BridgeFrame>) {
+    /// The two ends of the way to a session.
+    pub fn channel() -> (Self, mpsc::Receiver<BridgeFrame>) {
         let (frames, receiver) = mpsc::channel(INPUT_FRAMES);
         (Self { frames }, receiver)
     }
@@ -37,32 +39,42 @@ impl BridgeInput {
         let _ = self.frames.send(BridgeFrame::Text(text)).await;
     }
 
-    /// Reports a binary frame.
-    pub async fn send_binary(&self) {
-        let _ = self.frames.send(BridgeFrame::Binary).await;
+    /// Hands a binary frame to the session, like `send_text`.
+    pub async fn send_binary(&self, payload: Vec<u8>) {
+        let _ = self.frames.send(BridgeFrame::Binary(payload)).await;
     }
 }
 
 /// Serves a bridge until either side has ended.
 pub(crate) async fn run(
     connection: Rc<Connection>,
-    session: Session,
+    mut session: Session,
     mut input: mpsc::Receiver<BridgeFrame>,
     mut budget: FrameBudget,
+) {
+    receive(&connection, &mut session, &mut input, &mut budget).await;
+    connection.finish().await;
+}
+
+/// Handles what comes until the connection has ended, here or elsewhere.
+pub async fn receive(
+    connection: &Rc<Connection>,
+    session: &mut impl MessageHandler,
+    input: &mut mpsc::Receiver<BridgeFrame>,
+    budget: &mut FrameBudget,
 ) {
     while connection.is_open() {
         tokio::select! {
             frame = input.recv() => match frame {
-                Some(BridgeFrame::Text(text)) => session.on_text(&text).await,
-                Some(BridgeFrame::Binary) => session.on_binary().await,
+                Some(BridgeFrame::Text(text)) => session.on_text(text).await,
+                Some(BridgeFrame::Binary(payload)) => session.on_binary(payload).await,
                 None => connection.disconnect(DisconnectReason::ClientClosed),
             },
             () = connection.closing() => {}
         }
         // Control frames and fragments are the other server's matter.
         if let Some(read_again) = budget.charge(1, Instant::now()) {
-            frame_budget::pause(&connection, read_again).await;
+            frame_budget::pause(connection, read_again).await;
         }
     }
-    connection.finish().await;
 }

@@ -18,15 +18,17 @@ const BURST: Duration = Duration::from_secs(1);
 /// The longest pause between two signs of life to the heartbeat.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
+/// What one connection may still send.
 #[derive(Debug)]
-pub(crate) struct FrameBudget {
+pub struct FrameBudget {
     price: Duration,
     /// When everything sent so far would have come at exactly the allowed rate.
     paid_until: Instant,
 }
 
 impl FrameBudget {
-    pub(crate) fn new(max_frames_per_second: u32) -> Self {
+    /// A full bucket.
+    pub fn new(max_frames_per_second: u32) -> Self {
         Self {
             price: Duration::from_secs(1) / max_frames_per_second.max(1),
             paid_until: Instant::now(),
@@ -34,7 +36,7 @@ impl FrameBudget {
     }
 
     /// Takes frames that came now, and says until when no more may be read.
-    pub(crate) fn charge(&mut self, frames: usize, now: Instant) -> Option<Instant> {
+    pub fn charge(&mut self, frames: usize, now: Instant) -> Option<Instant> {
         let frames = u32::try_from(frames).unwrap_or(u32::MAX);
         self.paid_until = self.paid_until.max(now) + self.price.saturating_mul(frames);
         let read_again = self.paid_until - BURST;
@@ -43,7 +45,7 @@ impl FrameBudget {
 }
 
 /// Lets a connection rest unread until `read_again`, or until it ends.
-pub(crate) async fn pause(connection: &Connection, read_again: Instant) {
+pub async fn pause(connection: &Connection, read_again: Instant) {
     while connection.is_open() && Instant::now() < read_again {
         // Its pong may be among what is not read; that it sends proves that it lives.
         connection.pong_received();

@@ -20,7 +20,7 @@ use crate::bridge::{self, BridgeInput};
 use crate::frame_budget::FrameBudget;
 use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment};
 use crate::session::Session;
-use crate::socket::{self, Input};
+use crate::socket::{self, SocketInput};
 
 /// How handed-off sockets are served; the server in front decides.
 #[derive(Clone, Debug)]
@@ -68,16 +68,19 @@ impl Gateway {
             source.answer_and_close(FORBIDDEN);
             return;
         };
+        let Some((room_id, token)) = request.room_and_token() else {
+            return source.answer_and_close(FORBIDDEN);
+        };
         if !self.hub.has_room_for(options.max_connections) {
             return source.answer_and_close(UNAVAILABLE);
         }
-        let (version, admission) = match self.admit(request.room_id, &request.token).await {
+        let (version, admission) = match self.admit(room_id, &token).await {
             Ok(admitted) => admitted,
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
             Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
         };
         let deflate = request.deflate_answer.filter(|_| self.config.compression);
-        let input = Input {
+        let input = SocketInput {
             leftover: std::mem::take(&mut request.leftover),
             decoder: Decoder::new(DecoderConfig {
                 max_message_bytes: options.max_frame_bytes,
@@ -85,7 +88,7 @@ impl Gateway {
             }),
             budget: FrameBudget::new(self.config.max_frames_per_second),
         };
-        let session = self.session(&admission, request.room_id, move |connection, session| {
+        let session = self.session(&admission, room_id, move |connection, session| {
             Box::pin(socket::run(connection, session, input))
         });
         let preamble = Bytes::from(request.switching_protocols(deflate));
@@ -99,9 +102,8 @@ impl Gateway {
             session,
         };
         // Refused only if the last place was taken meanwhile; the socket is dropped then.
-        if let Ok(joined) = self.join(&admission, request.room_id, new, options.max_connections) {
-            self.recheck(version, joined, request.room_id, &request.token)
-                .await;
+        if let Ok(joined) = self.join(&admission, room_id, new, options.max_connections) {
+            self.recheck(version, joined, room_id, &token).await;
         }
     }
 

@@ -18,22 +18,25 @@ pub(crate) const FORBIDDEN: &[u8] =
 pub(crate) const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// An upgrade request to a room.
+/// A request to speak WebSocket, on whatever path.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UpgradeRequest {
-    pub(crate) room_id: RoomId,
-    pub(crate) token: String,
+pub struct UpgradeRequest {
+    /// Below the root path, percent-decoded.
+    pub path: String,
+    /// As the client sent it.
+    pub query: String,
+    pub authorization: Option<String>,
     /// `Sec-WebSocket-Accept` of the answer.
-    pub(crate) accept_key: String,
+    accept_key: String,
     /// `Sec-WebSocket-Extensions` of the answer, should messages be compressed.
     pub(crate) deflate_answer: Option<&'static str>,
     /// What the client sent behind the request.
-    pub(crate) leftover: Vec<u8>,
+    pub leftover: Vec<u8>,
 }
 
 impl UpgradeRequest {
-    /// Parses a complete request head. None for anything that is not an upgrade to a room with a token.
-    pub(crate) fn parse(head: &[u8], root_path: &str) -> Option<Self> {
+    /// Parses a complete request head. None for anything that is not an upgrade.
+    pub fn parse(head: &[u8], root_path: &str) -> Option<Self> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(head_bytes) = request.parse(head).ok()? else {
@@ -43,8 +46,10 @@ impl UpgradeRequest {
             return None;
         }
         let (path, query) = request.path?.split_once('?').unwrap_or((request.path?, ""));
-        let room_id = parse_room(path, root_path)?;
-        let token = last_query_value(query, "token").filter(|token| !token.is_empty())?;
+        let path = percent_decode_str(path).decode_utf8().ok()?;
+        let path = path
+            .strip_prefix(root_path.trim_end_matches('/'))
+            .unwrap_or(&path);
         let header = |name: &str| {
             request
                 .headers
@@ -56,14 +61,18 @@ impl UpgradeRequest {
             return None;
         }
         let accept_key = derive_accept_key(header("sec-websocket-key")?.trim_ascii());
+        let authorization = header("authorization")
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .map(str::to_owned);
         let extensions = request
             .headers
             .iter()
             .filter(|header| header.name.eq_ignore_ascii_case("sec-websocket-extensions"))
             .map(|header| header.value);
         Some(Self {
-            room_id,
-            token,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            authorization,
             accept_key,
             deflate_answer: accept_deflate(extensions),
             leftover: head[head_bytes..].to_vec(),
@@ -71,7 +80,7 @@ impl UpgradeRequest {
     }
 
     /// The answer that opens the socket.
-    pub(crate) fn switching_protocols(&self, extensions: Option<&str>) -> String {
+    pub fn switching_protocols(&self, extensions: Option<&str>) -> String {
         let extensions = extensions
             .map(|extensions| format!("sec-websocket-extensions: {extensions}\r\n"))
             .unwrap_or_default();
@@ -80,6 +89,12 @@ impl UpgradeRequest {
             self.accept_key
         )
     }
+
+    /// The room and the token, if the request has both.
+    pub(crate) fn room_and_token(&self) -> Option<(RoomId, String)> {
+        let token = last_query_value(&self.query, "token").filter(|token| !token.is_empty())?;
+        Some((parse_room(&self.path)?, token))
+    }
 }
 
 /// The room a path segment names, in the forms of contract section 2.4.
@@ -87,11 +102,8 @@ pub(crate) fn parse_room_segment(segment: &str) -> Option<RoomId> {
     RoomId::from_client(parse_integer_text(segment)?)
 }
 
-/// `/api/ws/{room_id}` or `/ws/{room_id}` below the root path, a slash at the end allowed.
-fn parse_room(path: &str, root_path: &str) -> Option<RoomId> {
-    let path = percent_decode_str(path).decode_utf8().ok()?;
-    let root_path = root_path.trim_end_matches('/');
-    let path = path.strip_prefix(root_path).unwrap_or(&path);
+/// `/api/ws/{room_id}` or `/ws/{room_id}`, a slash at the end allowed.
+fn parse_room(path: &str) -> Option<RoomId> {
     let segment = path
         .strip_prefix("/api/ws/")
         .or_else(|| path.strip_prefix("/ws/"))?;
@@ -99,7 +111,7 @@ fn parse_room(path: &str, root_path: &str) -> Option<RoomId> {
 }
 
 /// The last value of a query parameter (contract section 2.1).
-fn last_query_value(query: &str, name: &str) -> Option<String> {
+pub fn last_query_value(query: &str, name: &str) -> Option<String> {
     query.split('&').rev().find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decode = |text: &str| {
@@ -118,7 +130,11 @@ fn last_query_value(query: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parse(path: &str) -> Option<UpgradeRequest> {
+    fn parse(path: &str) -> Option<(RoomId, String)> {
+        request(path)?.room_and_token()
+    }
+
+    fn request(path: &str) -> Option<UpgradeRequest> {
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nrest"
         );
@@ -133,12 +149,9 @@ mod tests {
             "/api/ws/%2B7.0?x=1&token=z&token=abc",
             "/root/ws/7?token=abc",
         ] {
-            let request = parse(path).expect(path);
-            assert_eq!(
-                (request.room_id, request.token.as_str()),
-                (RoomId(7), "abc"),
-                "{path}"
-            );
+            let request = request(path).expect(path);
+            let found = request.room_and_token();
+            assert_eq!(found, Some((RoomId(7), "abc".into())), "{path}");
             assert_eq!(request.leftover, b"rest");
             // The example of RFC 6455, section 1.3.
             assert_eq!(request.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");

@@ -4,6 +4,10 @@
 //! handshake, the WebSocket codec and the close are ours) and a bridge, whose
 //! frames travel through another server. What the session needs from the rest of
 //! the service it asks through [`ChatBackend`].
+//!
+//! The parts that know nothing of rooms serve other dialects too: the upgrade
+//! ([`UpgradeRequest`]), and reading from either transport ([`receive_socket`],
+//! [`receive_bridge`]) into a [`MessageHandler`].
 
 mod backend;
 mod bridge;
@@ -15,6 +19,9 @@ mod session;
 mod socket;
 
 pub use backend::{Admission, ChatBackend, PostDone, Refusal};
-pub use bridge::BridgeInput;
+pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};
 pub use error::PostError;
+pub use frame_budget::{FrameBudget, pause};
 pub use gateway::{Gateway, GatewayConfig, SocketOptions};
+pub use handshake::{UpgradeRequest, last_query_value};
+pub use socket::{MessageHandler, SocketInput, receive as receive_socket};

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::backend::ChatBackend;
 use crate::error::{frame_error, post_error};
+use crate::socket::MessageHandler;
 
 /// Messages of one connection that may wait for their commit.
 const MAX_MESSAGES_IN_FLIGHT: u32 = 64;
@@ -47,9 +48,33 @@ impl Session {
         }
     }
 
-    /// Handles a text frame.
-    pub(crate) async fn on_text(&self, text: &str) {
-        let frame = match ClientFrame::parse(text) {
+    fn publish_typing(&self, typing: bool) {
+        let Some(profile) = self.hub.profile(self.user_id) else {
+            return;
+        };
+        let frame = ServerFrame::Typing {
+            user_id: self.user_id,
+            username: &profile.username,
+            typing,
+            timestamp: Utc::now(),
+        };
+        self.hub
+            .publish_lossy(self.room_id, frame.encode(), self.user_id);
+    }
+
+    async fn reply(&self, frame: EncodedFrame) {
+        self.messages_done().await;
+        self.hub.reply(self.connection, frame);
+    }
+
+    async fn messages_done(&self) {
+        let _all = self.in_flight.acquire_many(MAX_MESSAGES_IN_FLIGHT).await;
+    }
+}
+
+impl MessageHandler for Session {
+    async fn on_text(&mut self, text: String) {
+        let frame = match ClientFrame::parse(&text) {
             Ok(ClientFrame::Message(draft)) => {
                 // The semaphore is never closed.
                 let Ok(place) = Arc::clone(&self.in_flight).acquire_owned().await else {
@@ -82,31 +107,8 @@ impl Session {
         self.reply(frame).await;
     }
 
-    /// Handles a binary frame, which no client has a reason to send.
-    pub(crate) async fn on_binary(&self) {
+    /// No client has a reason to send one.
+    async fn on_binary(&mut self, _payload: Vec<u8>) {
         self.reply(frame_error(&FrameError::Malformed)).await;
-    }
-
-    fn publish_typing(&self, typing: bool) {
-        let Some(profile) = self.hub.profile(self.user_id) else {
-            return;
-        };
-        let frame = ServerFrame::Typing {
-            user_id: self.user_id,
-            username: &profile.username,
-            typing,
-            timestamp: Utc::now(),
-        };
-        self.hub
-            .publish_lossy(self.room_id, frame.encode(), self.user_id);
-    }
-
-    async fn reply(&self, frame: EncodedFrame) {
-        self.messages_done().await;
-        self.hub.reply(self.connection, frame);
-    }
-
-    async fn messages_done(&self) {
-        let _all = self.in_flight.acquire_many(MAX_MESSAGES_IN_FLIGHT).await;
     }
 }

@@ -25,16 +25,25 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER_BYTES].into());
 }
 
-/// Where a session gets its frames from.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// What the client sent behind its upgrade request.
-    pub(crate) leftover: Vec<u8>,
-    pub(crate) decoder: Decoder,
-    pub(crate) budget: FrameBudget,
+/// What a session does with the messages of its client.
+pub trait MessageHandler {
+    /// Handles a text message. The next one waits until it is done.
+    fn on_text(&mut self, text: String) -> impl Future<Output = ()>;
+
+    /// Handles a binary message.
+    fn on_binary(&mut self, payload: Vec<u8>) -> impl Future<Output = ()>;
 }
 
-impl Input {
+/// Where a session gets its messages from.
+#[derive(Debug)]
+pub struct SocketInput {
+    /// What the client sent behind its upgrade request.
+    pub leftover: Vec<u8>,
+    pub decoder: Decoder,
+    pub budget: FrameBudget,
+}
+
+impl SocketInput {
     fn decode_leftover(&mut self) -> Received {
         Received::decode(&mut self.decoder, &mut std::mem::take(&mut self.leftover))
     }
@@ -47,11 +56,11 @@ impl Input {
 )]
 pub(crate) fn run(
     connection: Rc<Connection>,
-    session: Session,
-    mut input: Input,
+    mut session: Session,
+    mut input: SocketInput,
 ) -> impl Future<Output = ()> {
     async move {
-        let reason = receive(&connection, &session, &mut input).await;
+        let reason = receive(&connection, &mut session, &mut input).await;
         connection.disconnect(reason);
         // In memory of its own, so that the long life before does not pay for it.
         Box::pin(connection.finish()).await;
@@ -59,10 +68,10 @@ pub(crate) fn run(
 }
 
 /// Handles what comes until the connection ends, and says why it did.
-async fn receive(
+pub async fn receive(
     connection: &Rc<Connection>,
-    session: &Session,
-    input: &mut Input,
+    session: &mut impl MessageHandler,
+    input: &mut SocketInput,
 ) -> DisconnectReason {
     let mut received: io::Result<_> = Ok(input.decode_leftover());
     let mut reads_left = READS_PER_TURN;
@@ -146,7 +155,7 @@ impl Received {
 /// Why the connection must end.
 async fn handle(
     connection: &Rc<Connection>,
-    session: &Session,
+    session: &mut impl MessageHandler,
     received: Received,
 ) -> Result<(), DisconnectReason> {
     let mut answers = Vec::new();
@@ -161,11 +170,11 @@ async fn handle(
         match event {
             Event::Text(text) => {
                 send(connection, &mut answers);
-                session.on_text(&text).await;
+                session.on_text(text).await;
             }
-            Event::Binary(_) => {
+            Event::Binary(payload) => {
                 send(connection, &mut answers);
-                session.on_binary().await;
+                session.on_binary(payload).await;
             }
             Event::Close(close) => {
                 append_close_answer(&mut answers, close.as_ref());

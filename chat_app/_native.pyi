@@ -96,6 +96,7 @@ class Core:
         compression: bool,
         storage: Storage,
         max_file_bytes: int,
+        conformance: bool,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.
@@ -178,6 +179,33 @@ class Core:
         Raises:
             ChatError: ``handshake_refused``; answer 403 before accepting.
         """
+
+    def open_socket_io_bridge(
+        self, path: str, query: str, authorization: str | None, *, on_output: Callable[[], object]
+    ) -> Awaitable[SocketBridge]:
+        """Open a Socket.IO connection, or upgrade one, whose frames travel through ASGI messages.
+
+        Args:
+            path: below the root path.
+            query: as the client sent it.
+            authorization: the header of that name.
+            on_output: as for ``open_bridge``.
+
+        Raises:
+            ChatError: ``handshake_refused``; answer 403 before accepting.
+        """
+
+    def request_socket_io(
+        self, path: str, method: str, query: str, authorization: str | None, body: bytes
+    ) -> Awaitable[tuple[int, str, bytes]]:
+        """Serve an HTTP request of a Socket.IO client; gives status, content type and body.
+
+        A GET of a session waits until there is something to send, at the latest a ping. Requests are taken up in the
+        order of the calls.
+        """
+
+    def abandon_socket_io(self, path: str, query: str) -> None:
+        """Say that the client of a request is gone before its answer: that ends its session."""
 
 @final
 class Caller:
@@ -386,7 +414,7 @@ class SocketBridge:
         """Hand a binary frame from the client to the session, like ``send_text``."""
 
     def take_output(self) -> tuple[list[str | bytes], tuple[int, str] | None]:
-        """The text and binary frames to send now, and close code and reason once the session has ended (frames come first)."""
+        """The frames to send now, and close code and reason once the session has ended (frames come first)."""
 
     def disconnect(self) -> None:
         """The client is gone: leave the room now."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from chat_app._native import ChatError, Core, Storage
@@ -28,6 +28,8 @@ from chat_app.errors import ErrorBoundary, unavailable_response
 from chat_app.handoff import find_uvicorn_config, install_handoff
 from chat_app.logs import configure_logging
 from chat_app.routers.service import make_static_directory
+from chat_app.sibling_cors import SiblingCORS
+from chat_app.socket_io import SocketIo, is_socket_io
 from chat_app.supervisor import raise_open_file_limit, refuse_workers
 
 logger = logging.getLogger("izpochat.service")
@@ -44,12 +46,18 @@ class StartError(Exception):
 
 
 class ChatApplication(FastAPI):
-    """FastAPI with the core on ``state.core`` while it runs."""
+    """FastAPI with the core on ``state.core`` while it runs.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        conformance: serve the official conformance suites of Socket.IO instead of any system on it.
+    """
+
+    def __init__(self, *, conformance: bool = False, **options: Any) -> None:
         super().__init__(redirect_slashes=False, **options)
         self.state.core = None
         self.state.settings = None
+        self._conformance = conformance
+        self._socket_io: ASGIApp | None = None
         self._start_lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +68,10 @@ class ChatApplication(FastAPI):
         if self.state.core is None and not await asyncio.to_thread(self._start_without_lifespan):
             response = unavailable_response() if scope["type"] == "http" else WebSocketClose()
             await response(scope, receive, send)
+            return
+        if self._socket_io is not None and is_socket_io(scope):
+            # Not through FastAPI: it has its own errors and its own rules for origins.
+            await self._socket_io(scope, receive, send)
             return
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
@@ -122,11 +134,13 @@ class ChatApplication(FastAPI):
                 compression=settings.websocket_compression,
                 storage=_storage(settings),
                 max_file_bytes=settings.max_file_size,
+                conformance=self._conformance,
             )
             await core.start()
         except (ChatError, ValueError, OSError) as error:
             raise StartError(f"The service cannot start: {error}") from error
         self._apply(settings)
+        self._socket_io = SiblingCORS(SocketIo(core), settings.allowed_origins)
         self.state.core = core
         return core
 

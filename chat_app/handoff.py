@@ -19,7 +19,8 @@ from chat_app._native import Core
 logger = logging.getLogger("izpochat.handoff")
 
 _MAX_CLOSURE_DEPTH = 4
-_OUR_PATH = re.compile(rb"(?:/api)?/ws/[^/]+/?")
+# /engine.io is refused by the core but under the conformance suite, as any unknown path is.
+_OUR_PATH = re.compile(rb"(?:/api)?/ws/[^/]+/?|/(?:socket|engine)\.io/?")
 _VERSION = re.compile(rb"\r\nsec-websocket-version:[ \t]*13[ \t]*\r\n", re.IGNORECASE)
 _KEY = re.compile(rb"\r\nsec-websocket-key:[ \t]*\S", re.IGNORECASE)
 

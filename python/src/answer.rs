@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
-use chat_server::HistoryAnswer;
+use chat_server::{HistoryAnswer, HttpAnswer};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 /// A complete JSON text; `bytes` in Python.
 pub(crate) struct JsonAnswer(pub(crate) Vec<u8>);
@@ -17,6 +17,20 @@ impl<'py> IntoPyObject<'py> for JsonAnswer {
 
     fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
         Ok(PyBytes::new(py, &self.0))
+    }
+}
+
+/// Status, content type and body of an HTTP answer; a tuple in Python.
+pub(crate) struct TextAnswer(pub(crate) HttpAnswer);
+
+impl<'py> IntoPyObject<'py> for TextAnswer {
+    type Target = PyTuple;
+    type Output = Bound<'py, PyTuple>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        let body = PyBytes::new(py, &self.0.body);
+        (self.0.status, self.0.content_type, body).into_pyobject(py)
     }
 }
 

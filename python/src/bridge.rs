@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chat_server::{BridgeInput, BridgeOutput};
-use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 
 use crate::runtime::awaitable;
+
+/// Code and reason, once the session has ended.
+type Close = Option<(u16, &'static str)>;
 
 #[pyclass(frozen, module = "chat_app._native")]
 #[derive(Debug)]
@@ -58,20 +60,17 @@ impl SocketBridge {
     fn take_output<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Option<(u16, &'static str)>)> {
+    ) -> PyResult<(Bound<'py, PyList>, Close)> {
         let batch = py.detach(|| self.output.take());
-        let frames: PyResult<_> = batch
-            .frames
-            .iter()
-            .map(|frame| {
-                if frame.is_binary() {
-                    Ok(PyBytes::new(py, frame.payload()).into_any())
-                } else {
-                    frame.text_payload().into_bound_py_any(py)
-                }
-            })
-            .collect();
-        Ok((frames?, batch.close))
+        let frames = PyList::empty(py);
+        for frame in &batch.frames {
+            if frame.is_binary() {
+                frames.append(PyBytes::new(py, frame.payload()))?;
+            } else {
+                frames.append(frame.text_payload())?;
+            }
+        }
+        Ok((frames, batch.close))
     }
 
     fn disconnect(&self) {

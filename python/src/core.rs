@@ -6,19 +6,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chat_server::{
-    BridgeOutput, Chat, DatabaseUrl, Service, ServiceConfig, ServiceError, SocketOptions,
-    StreamSource, TokenAlgorithm,
+    BridgeOutput, Chat, DatabaseUrl, EngineRequest, Service, ServiceConfig, ServiceError,
+    SocketOptions, StreamSource, TokenAlgorithm,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::answer::JsonAnswer;
+use crate::answer::{JsonAnswer, TextAnswer};
 use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
 use crate::caller::Caller;
 use crate::error::to_exception;
 use crate::files::{Download, Storage, download_request};
-use crate::runtime::{awaitable, enter, use_case};
+use crate::runtime::{awaitable, begun, enter, use_case};
 use crate::wake_up::call_soon;
 
 #[pyclass(frozen, module = "chat_app._native")]
@@ -66,7 +66,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes, conformance))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -79,6 +79,7 @@ impl Core {
         compression: bool,
         storage: &Storage,
         max_file_bytes: u64,
+        conformance: bool,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -98,6 +99,7 @@ impl Core {
             compression,
             storage: storage.0.clone(),
             max_file_bytes,
+            conformance,
         };
         Ok(Self {
             config,
@@ -245,5 +247,62 @@ impl Core {
                 .await?;
             Ok(SocketBridge::new(input, output))
         })
+    }
+
+    #[pyo3(signature = (path, query, authorization, *, on_output))]
+    fn open_socket_io_bridge<'py>(
+        &self,
+        py: Python<'py>,
+        path: String,
+        query: String,
+        authorization: Option<String>,
+        on_output: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let on_output = Arc::new(on_output);
+        let output = Arc::new(BridgeOutput::new(move || call_soon(&on_output)));
+        let request = EngineRequest {
+            query,
+            authorization,
+        };
+        self.run(py, move |service| async move {
+            let input = service
+                .socket_io()
+                .open_bridge(&path, request, Arc::clone(&output))
+                .await
+                .map_err(|_| ServiceError::HandshakeRefused)?;
+            Ok(SocketBridge::new(input, output))
+        })
+    }
+
+    fn request_socket_io<'py>(
+        &self,
+        py: Python<'py>,
+        path: String,
+        method: String,
+        query: String,
+        authorization: Option<String>,
+        body: Vec<u8>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let service = self.service().map_err(|error| to_exception(py, &error))?;
+        let request = EngineRequest {
+            query,
+            authorization,
+        };
+        // Begun here: a client's requests are taken up in the order they arrive.
+        begun(py, async move {
+            let socket_io = service.socket_io();
+            let answer = socket_io.request(&path, &method, request, &body).await;
+            Ok(TextAnswer(answer))
+        })
+    }
+
+    fn abandon_socket_io(&self, path: &str, query: String) {
+        if let Ok(service) = self.service() {
+            let request = EngineRequest {
+                query,
+                authorization: None,
+            };
+            service.socket_io().abandon(path, &request);
+        }
     }
 }

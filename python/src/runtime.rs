@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::LazyLock;
 
 use chat_server::{Service, ServiceError};
+use futures_util::FutureExt as _;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
@@ -64,6 +65,25 @@ where
 {
     let (future, completion) = completions::expect(py)?;
     RUNTIME.spawn(complete(work, completion));
+    Ok(future)
+}
+
+/// Like `awaitable`, but begun on the calling thread, where it must not block: what
+/// comes first is done before what comes next is even begun.
+pub(crate) fn begun<'py, F, T>(py: Python<'py>, work: F) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = Result<T, ServiceError>> + Send + 'static,
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    let (future, completion) = completions::expect(py)?;
+    let mut work = Box::pin(complete(work, completion));
+    let is_done = py.detach(|| {
+        let _runtime = enter();
+        work.as_mut().now_or_never().is_some()
+    });
+    if !is_done {
+        RUNTIME.spawn(work);
+    }
     Ok(future)
 }
 

@@ -63,11 +63,12 @@ impl Gateway {
     }
 
     /// Answers an upgrade request and, if it is granted, attaches the socket.
-    pub async fn accept(&self, source: StreamSource, head: &[u8], options: &SocketOptions) {
-        let Some(mut request) = UpgradeRequest::parse(head, &options.root_path) else {
-            source.answer_and_close(FORBIDDEN);
-            return;
-        };
+    pub async fn accept(
+        &self,
+        source: StreamSource,
+        mut request: UpgradeRequest,
+        options: &SocketOptions,
+    ) {
         let Some((room_id, token)) = request.room_and_token() else {
             return source.answer_and_close(FORBIDDEN);
         };

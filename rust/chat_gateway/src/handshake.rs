@@ -13,7 +13,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const MAX_HEADERS: usize = 128;
 
-pub(crate) const FORBIDDEN: &[u8] =
+/// The answer to an upgrade that is refused.
+pub const FORBIDDEN: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 pub(crate) const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

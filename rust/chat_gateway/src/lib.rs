@@ -23,5 +23,5 @@ pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};
 pub use error::PostError;
 pub use frame_budget::{FrameBudget, pause};
 pub use gateway::{Gateway, GatewayConfig, SocketOptions};
-pub use handshake::{UpgradeRequest, last_query_value};
+pub use handshake::{FORBIDDEN, UpgradeRequest, last_query_value};
 pub use socket::{MessageHandler, SocketInput, receive as receive_socket};

@@ -60,7 +60,7 @@ impl BridgeOutput {
     }
 
     /// Queues a frame; false, and nothing queued, if the bound would be passed.
-    pub(crate) fn push(&self, frame: &EncodedFrame, max_bytes: usize) -> bool {
+    pub fn push(&self, frame: &EncodedFrame, max_bytes: usize) -> bool {
         let mut pending = self.lock();
         if pending.ended {
             return true;
@@ -80,7 +80,7 @@ impl BridgeOutput {
     }
 
     /// Ends the output; `discard` drops what has not been taken yet.
-    pub(crate) fn close(&self, code: u16, reason: &'static str, discard: bool) {
+    pub fn close(&self, code: u16, reason: &'static str, discard: bool) {
         let mut pending = self.lock();
         if pending.ended {
             return;

@@ -175,6 +175,11 @@ impl Connection {
         self.end.get().is_none()
     }
 
+    /// None while open.
+    pub fn end_reason(&self) -> Option<DisconnectReason> {
+        self.end.get()
+    }
+
     /// Waits until the connection is no longer open.
     pub async fn closing(&self) {
         while self.is_open() {

@@ -29,4 +29,6 @@ pub struct ServiceConfig {
     pub storage: StorageConfig,
     /// The largest file that may be uploaded.
     pub max_file_bytes: u64,
+    /// Serve the official conformance suites of Socket.IO instead of any system on it.
+    pub conformance: bool,
 }

@@ -11,8 +11,11 @@ use chat_auth::TokenAuthority;
 use chat_database::{
     Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
-use chat_gateway::{BridgeInput, ChatBackend, Gateway, GatewayConfig, SocketOptions};
+use chat_gateway::{
+    BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, SocketOptions, UpgradeRequest,
+};
 use chat_hub::{BridgeOutput, Hub, HubConfig, StreamSource};
+use chat_socketio::{SocketIo, SocketIoConfig};
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +38,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
 pub struct Service {
     chat: Arc<Chat>,
     gateway: Gateway,
+    socket_io: SocketIo,
     lock: RwLock<Option<InstanceLock>>,
     stopped: CancellationToken,
     handshakes: TaskTracker,
@@ -86,6 +90,15 @@ impl Service {
                 .run_until_cancelled_owned(cleaner::run(files)),
         );
         let backend: Arc<dyn ChatBackend> = chat.clone();
+        let socket_io = if config.conformance {
+            SocketIo::for_conformance_suites(hub.clone())
+        } else {
+            let options = SocketIoConfig {
+                max_packets_per_second: config.max_frames_per_second,
+                ..SocketIoConfig::default()
+            };
+            SocketIo::new(options, hub.clone(), [])
+        };
         let gateway = Gateway::new(
             GatewayConfig {
                 max_frames_per_second: config.max_frames_per_second,
@@ -97,6 +110,7 @@ impl Service {
         Ok(Self {
             chat,
             gateway,
+            socket_io,
             lock: RwLock::new(Some(lock)),
             stopped,
             handshakes: TaskTracker::new(),
@@ -117,9 +131,17 @@ impl Service {
     /// Serves a socket whose upgrade request was read by the server in front. Must
     /// be called on a thread of the runtime.
     pub fn accept_socket(&self, source: StreamSource, head: Vec<u8>, options: SocketOptions) {
-        let gateway = self.gateway.clone();
-        self.handshakes
-            .spawn(async move { gateway.accept(source, &head, &options).await });
+        let (gateway, socket_io) = (self.gateway.clone(), self.socket_io.clone());
+        self.handshakes.spawn(async move {
+            let Some(request) = UpgradeRequest::parse(&head, &options.root_path) else {
+                return source.answer_and_close(FORBIDDEN);
+            };
+            let max_connections = options.max_connections;
+            let refused = socket_io.accept(source, request, max_connections).await;
+            if let Err((source, request)) = refused {
+                gateway.accept(source, request, &options).await;
+            }
+        });
     }
 
     /// Admits a client whose frames another server carries.
@@ -136,6 +158,11 @@ impl Service {
             .open_bridge(room, token, output)
             .await
             .map_err(|_| ServiceError::HandshakeRefused)
+    }
+
+    /// Socket.IO, for requests and for sockets that another server carries.
+    pub fn socket_io(&self) -> &SocketIo {
+        &self.socket_io
     }
 
     /// Resolves with the reason when this process may no longer serve; with none

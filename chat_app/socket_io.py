@@ -1,0 +1,96 @@
+"""``/socket.io/``: polling, and WebSocket where the socket cannot be handed over. The protocol is the core's."""
+
+import asyncio
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from chat_app._native import Core
+from chat_app.bridging import serve_bridge
+
+# The longest body, as clients are told in the handshake.
+_MAX_BODY_BYTES = 1_000_000
+_PATHS = ("/socket.io", "/engine.io")
+
+
+def is_socket_io(scope: Scope) -> bool:
+    """Whether ``SocketIo`` answers."""
+    return _path(scope) in _PATHS
+
+
+class SocketIo:
+    """The ASGI application of these paths."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a WebSocket."""
+        path, query = _path(scope), scope["query_string"].decode("latin-1")
+        authorization = Headers(scope=scope).get("authorization")
+        if scope["type"] == "websocket":
+            await serve_bridge(
+                WebSocket(scope, receive, send),
+                lambda on_output: self._core.open_socket_io_bridge(path, query, authorization, on_output=on_output),
+            )
+            return
+        request = Request(scope, receive)
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            self._core.abandon_socket_io(path, query)
+            return
+        if body is None:
+            await Response(status_code=413)(scope, receive, send)
+            return
+        answer = self._core.request_socket_io(path, scope["method"], query, authorization, body)
+        answered = await _before_disconnect(asyncio.ensure_future(answer), receive)
+        if answered is None:
+            self._core.abandon_socket_io(path, query)
+            return
+        status, content_type, content = answered
+        headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
+        await Response(content, status, headers)(scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    root: str = scope.get("root_path", "").rstrip("/")
+    path: str = scope["path"]
+    return path.removeprefix(root).removesuffix("/")
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The body; None if it is too long."""
+    if request.headers.get("content-length", "0").isdecimal():
+        announced = int(request.headers.get("content-length", "0"))
+        if announced > _MAX_BODY_BYTES:
+            return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+async def _before_disconnect(
+    answer: asyncio.Future[tuple[int, str, bytes]], receive: Receive
+) -> tuple[int, str, bytes] | None:
+    """The answer, or None if the client is gone before it."""
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        both: set[asyncio.Future[Any]] = {answer, gone}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        gone.cancel()
+        answer.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,145 @@
+//! What the official suites of Engine.IO and Socket.IO expect of a server under
+//! test: an echo on `/engine.io/`, and on `/socket.io/` the namespaces `/` and
+//! `/custom` that give back what they get. Their times are short.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_hub::{Connection, ConnectionRef, DisconnectReason, Hub};
+use chat_protocol::EncodedFrame;
+use engineioxide_core::Str;
+use futures_util::future::{BoxFuture, FutureExt as _, LocalBoxFuture};
+use serde_json::{Map, Value};
+
+use crate::config::SocketIoConfig;
+use crate::engine::conversation::{Application, Conversation, Undecodable};
+use crate::engine::request::Handshake;
+use crate::face::{Event, Face, Refusal};
+use crate::payload::Payload;
+use crate::socket::Socket;
+
+/// The namespaces of the suite.
+pub(crate) const NAMESPACES: [&str; 2] = ["/", "/custom"];
+
+/// The times and limits of the suites.
+pub(crate) fn config() -> SocketIoConfig {
+    SocketIoConfig {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+        connect_timeout: Duration::from_secs(1),
+        ..SocketIoConfig::default()
+    }
+}
+
+/// Gives back what a client sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Echo;
+
+impl Face for Echo {
+    fn connect<'a>(
+        &'a self,
+        socket: &'a Socket,
+        auth: Map<String, Value>,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        socket.set_data(Payload::from(Value::Object(auth)));
+        async { Ok(()) }.boxed()
+    }
+
+    fn connected<'a>(&'a self, socket: &'a Socket) -> BoxFuture<'a, ()> {
+        if let Some(auth) = socket.data::<Payload>() {
+            socket.emit("auth", auth);
+        }
+        async {}.boxed()
+    }
+
+    fn event<'a>(&'a self, socket: &'a Socket, event: Event) -> BoxFuture<'a, ()> {
+        match (event.name.as_str(), event.ack) {
+            ("message", _) => socket.emit("message-back", &event.payload),
+            ("message-with-ack", Some(ack)) => ack.send(&event.payload),
+            // Asks the client, and tells it what it answered.
+            ("ask", _) => {
+                let socket = socket.clone();
+                tokio::spawn(async move {
+                    let answer = socket
+                        .emit_with_ack("question", &event.payload, Duration::from_secs(5))
+                        .await;
+                    if let Ok(answer) = answer {
+                        socket.emit("answer", &answer);
+                    }
+                });
+            }
+            ("join", _) => {
+                if let Some(Value::String(room)) = event.payload.args.first() {
+                    socket.join(room);
+                }
+            }
+            // To everybody in the room but the sender.
+            ("say", _) => {
+                if let Some(Value::String(room)) = event.payload.args.first() {
+                    let namespace = socket.namespace();
+                    namespace.emit_to(room, "said", &event.payload, Some(socket));
+                }
+            }
+            ("leave", _) => socket.disconnect(),
+            _ => {}
+        }
+        async {}.boxed()
+    }
+
+    fn disconnected<'a>(
+        &'a self,
+        _socket: &'a Socket,
+        _reason: DisconnectReason,
+    ) -> BoxFuture<'a, ()> {
+        async {}.boxed()
+    }
+}
+
+/// The same below Socket.IO.
+pub(crate) struct EngineEcho {
+    pub(crate) hub: Hub,
+}
+
+struct EchoConversation {
+    hub: Hub,
+    connection: ConnectionRef,
+}
+
+impl Application for EngineEcho {
+    fn open(
+        &self,
+        connection: &Rc<Connection>,
+        _handshake: Arc<Handshake>,
+    ) -> Box<dyn Conversation> {
+        Box::new(EchoConversation {
+            hub: self.hub.clone(),
+            connection: connection.reference(),
+        })
+    }
+}
+
+impl EchoConversation {
+    fn send(&self, frame: EncodedFrame) -> LocalBoxFuture<'_, Result<(), Undecodable>> {
+        self.hub.send(self.connection, frame);
+        async { Ok(()) }.boxed_local()
+    }
+}
+
+impl Conversation for EchoConversation {
+    fn on_text(&mut self, text: Str) -> LocalBoxFuture<'_, Result<(), Undecodable>> {
+        let packet = EncodedFrame::text(|payload| {
+            payload.push(b'4');
+            payload.extend_from_slice(text.as_bytes());
+        });
+        self.send(packet)
+    }
+
+    fn on_binary(&mut self, payload: Vec<u8>) -> LocalBoxFuture<'_, Result<(), Undecodable>> {
+        self.send(EncodedFrame::binary(&payload))
+    }
+
+    fn on_end(&mut self, _reason: DisconnectReason) -> LocalBoxFuture<'_, ()> {
+        async {}.boxed_local()
+    }
+}

@@ -1,6 +1,6 @@
 # Everything a person or the CI does with this project. "make" alone lists the targets.
 #
-# Needs Rust, Python 3.11 or later with its venv module, a C compiler and make; the rest comes from the package
+# Needs Rust, Python 3.11 or later with its venv module, a C compiler and make, for the tests also Node; the rest comes from the package
 # registries into .venv and target. Stamp files in .venv remember what is installed and built.
 
 SHELL := /bin/bash
@@ -16,6 +16,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOG := data/izpochat.log
 # What the benchmark compares with and pip does not install.
 BENCH_TOOLS := target/bench
+# The official JavaScript client of Socket.IO, which tests run under Node.
+CLIENTS := target/clients
 MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 
 # What the extension is built from, migrations included.
@@ -84,6 +86,8 @@ $(VENV)/.extension: $(VENV)/.pip $(NATIVE_SOURCES)
 
 $(VENV)/.tools: $(VENV)/.pip pyproject.toml
 	$(PIP) install --group test --group lint
+	@mkdir -p $(CLIENTS)
+	npm install --silent --no-audit --no-fund --prefix $(CLIENTS) socket.io-client@4.8.4
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml

@@ -78,7 +78,8 @@ class Storage:
 class Core:
     """One running chat service: database, hub and socket threads.
 
-    The constructor only stores the settings; ``start`` opens everything.
+    The constructor only stores the settings; ``start`` opens everything. ``conformance``: serve the conformance suites
+    of Socket.IO, with pings at that interval and answered in that time, in seconds.
     Raises ``ValueError`` if a setting has a form the core cannot use (it names the key).
     """
 
@@ -96,7 +97,7 @@ class Core:
         compression: bool,
         storage: Storage,
         max_file_bytes: int,
-        conformance: bool,
+        conformance: tuple[float, float] | None,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.

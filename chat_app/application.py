@@ -49,10 +49,11 @@ class ChatApplication(FastAPI):
     """FastAPI with the core on ``state.core`` while it runs.
 
     Args:
-        conformance: serve the official conformance suites of Socket.IO instead of any system on it.
+        conformance: serve the official conformance suites of Socket.IO instead of any system on it, with pings at the
+            first of these intervals, in seconds, to be answered within the second.
     """
 
-    def __init__(self, *, conformance: bool = False, **options: Any) -> None:
+    def __init__(self, *, conformance: tuple[float, float] | None = None, **options: Any) -> None:
         super().__init__(redirect_slashes=False, **options)
         self.state.core = None
         self.state.settings = None

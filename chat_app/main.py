@@ -7,12 +7,20 @@ from chat_app.application import ChatApplication
 from chat_app.errors import install_error_handlers
 from chat_app.routers import rooms, service, uploads, users, websockets
 
-app = ChatApplication(
-    title="IzpoChat API",
-    description="API backend para IzpoChat - Chat en tiempo real con soporte para archivos",
-    version=service.VERSION,
-)
-install_error_handlers(app)
-for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
-    # Not include_router: behind it every request goes through the routes of each router, and twice through its own.
-    app.router.routes.extend(router.routes)
+
+def create_app(*, conformance: tuple[float, float] | None = None) -> ChatApplication:
+    """The application with all routes; see ``ChatApplication`` for ``conformance``."""
+    app = ChatApplication(
+        conformance=conformance,
+        title="IzpoChat API",
+        description="API backend para IzpoChat - Chat en tiempo real con soporte para archivos",
+        version=service.VERSION,
+    )
+    install_error_handlers(app)
+    for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
+        # Not include_router: behind it every request goes through the routes of each router, and twice through its own.
+        app.router.routes.extend(router.routes)
+    return app
+
+
+app = create_app()

@@ -57,10 +57,7 @@ impl SocketBridge {
         })
     }
 
-    fn take_output<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyList>, Close)> {
+    fn take_output<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, Close)> {
         let batch = py.detach(|| self.output.take());
         let frames = PyList::empty(py);
         for frame in &batch.frames {

@@ -79,7 +79,7 @@ impl Core {
         compression: bool,
         storage: &Storage,
         max_file_bytes: u64,
-        conformance: bool,
+        conformance: Option<(f64, f64)>,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -99,7 +99,10 @@ impl Core {
             compression,
             storage: storage.0.clone(),
             max_file_bytes,
-            conformance,
+            conformance: match conformance {
+                Some((interval, timeout)) => arguments::heartbeat(Some(interval), Some(timeout))?,
+                None => None,
+            },
         };
         Ok(Self {
             config,

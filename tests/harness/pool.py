@@ -72,8 +72,9 @@ class ServerPool:
         settings: dict[str, str] | None = None,
         command: list[str] | None = None,
         address: tuple[str, int] | None = None,
+        owned: bool = True,
     ) -> Chat:
-        """A server with settings of its own, not started; ``close_own`` ends it."""
+        """A server with settings of its own, not started; ``close_own`` ends it, if it is ``owned``."""
         folder = self.new_folder()
         database = self.new_database(kind, folder) if database is None else database
         command = uvicorn_command(*arguments) if command is None else command
@@ -84,7 +85,8 @@ class ServerPool:
             context = files.client_context()
         environment = {**settings_for(database), **(settings or {})}
         chat = Chat(ServerProcess(folder, environment, command, context, address), database)
-        self._own.append(chat)
+        if owned:
+            self._own.append(chat)
         return chat
 
     def shared(
@@ -96,8 +98,7 @@ class ServerPool:
         """
         key = (kind, transport, purpose)
         if key not in self._shared:
-            chat = self.prepare(kind, transport=transport, settings=settings)
-            self._own.remove(chat)
+            chat = self.prepare(kind, transport=transport, settings=settings, owned=False)
             self._shared[key] = chat
             chat.server.start()
         return self._shared[key]

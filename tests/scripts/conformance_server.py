@@ -1,25 +1,26 @@
 """The service on port 3000 as the official conformance suites of Engine.IO and Socket.IO expect it.
 
-The real path: uvicorn, the hand-off, the core. Started with ``python tests/scripts/conformance_server.py [PORT]``; the
-suites are ``docs/engine.io-protocol/v4-test-suite`` and ``docs/socket.io-protocol/v5-test-suite`` of the repository of
-Socket.IO.
+The real path: uvicorn, the hand-off, the core. Started with ``python tests/scripts/conformance_server.py``; the suites
+are ``docs/engine.io-protocol/v4-test-suite`` and ``docs/socket.io-protocol/v5-test-suite`` of the repository of
+Socket.IO, each run with ``npm ci && npm test``.
 """
 
 import os
-import sys
 import tempfile
 
 import uvicorn
 
-from chat_app.application import ChatApplication
+from chat_app.main import create_app
+
+app = create_app(conformance=(0.3, 0.2))
 
 
 def main() -> None:
-    """Serve until a signal."""
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+    """Serve until a signal, on a database that vanishes."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/chat.db"
-        uvicorn.run(ChatApplication(conformance=True), host="127.0.0.1", port=port, log_level="warning")
+        # The suites say "localhost", which Node may take for either address.
+        uvicorn.run(app, host="", port=3000, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ impl From<Vec<EncodedFrame>> for Frames {
 }
 
 impl Frames {
+    /// The frames in order.
+    pub fn iter(&self) -> impl Iterator<Item = &EncodedFrame> {
+        self.0.iter()
+    }
+
     pub(crate) fn len_bytes(&self) -> usize {
         self.0.iter().map(|frame| frame.wire_bytes().len()).sum()
     }

@@ -90,8 +90,8 @@ impl Service {
                 .run_until_cancelled_owned(cleaner::run(files)),
         );
         let backend: Arc<dyn ChatBackend> = chat.clone();
-        let socket_io = if config.conformance {
-            SocketIo::for_conformance_suites(hub.clone())
+        let socket_io = if let Some(heartbeat) = config.conformance {
+            SocketIo::for_conformance_suites(hub.clone(), heartbeat)
         } else {
             let options = SocketIoConfig {
                 max_packets_per_second: config.max_frames_per_second,

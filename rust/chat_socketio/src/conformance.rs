@@ -1,12 +1,13 @@
 //! What the official suites of Engine.IO and Socket.IO expect of a server under
 //! test: an echo on `/engine.io/`, and on `/socket.io/` the namespaces `/` and
-//! `/custom` that give back what they get. Their times are short.
+//! `/custom` that give back what they get. For tests and benchmarks of our own they
+//! also have rooms and ask questions.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_hub::{Connection, ConnectionRef, DisconnectReason, Hub};
+use chat_hub::{Connection, ConnectionRef, DisconnectReason, Heartbeat, Hub};
 use chat_protocol::EncodedFrame;
 use engineioxide_core::Str;
 use futures_util::future::{BoxFuture, FutureExt as _, LocalBoxFuture};
@@ -22,12 +23,17 @@ use crate::socket::Socket;
 /// The namespaces of the suite.
 pub(crate) const NAMESPACES: [&str; 2] = ["/", "/custom"];
 
-/// The times and limits of the suites.
-pub(crate) fn config() -> SocketIoConfig {
+/// The suite listens for one message at a time and misses one that comes in the same
+/// read as the one before.
+const BEFORE_AUTH: Duration = Duration::from_millis(10);
+
+/// The limits of the suites.
+pub(crate) fn config(heartbeat: Heartbeat) -> SocketIoConfig {
     SocketIoConfig {
-        ping_interval: Duration::from_millis(300),
-        ping_timeout: Duration::from_millis(200),
+        ping_interval: heartbeat.interval,
+        ping_timeout: heartbeat.timeout,
         connect_timeout: Duration::from_secs(1),
+        attachment_timeout: Duration::from_secs(1),
         ..SocketIoConfig::default()
     }
 }
@@ -47,10 +53,13 @@ impl Face for Echo {
     }
 
     fn connected<'a>(&'a self, socket: &'a Socket) -> BoxFuture<'a, ()> {
-        if let Some(auth) = socket.data::<Payload>() {
-            socket.emit("auth", auth);
+        async move {
+            tokio::time::sleep(BEFORE_AUTH).await;
+            if let Some(auth) = socket.data::<Payload>() {
+                socket.emit("auth", auth);
+            }
         }
-        async {}.boxed()
+        .boxed()
     }
 
     fn event<'a>(&'a self, socket: &'a Socket, event: Event) -> BoxFuture<'a, ()> {

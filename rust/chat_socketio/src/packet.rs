@@ -215,3 +215,6 @@ fn append_namespace(frame: &mut Vec<u8>, namespace: &str) {
         frame.push(b',');
     }
 }
+
+#[cfg(test)]
+mod tests;

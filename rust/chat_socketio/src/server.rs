@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_gateway::{BridgeInput, UpgradeRequest};
-use chat_hub::{BridgeOutput, Hub, StreamSource};
+use chat_hub::{BridgeOutput, Heartbeat, Hub, StreamSource};
 
 use crate::config::SocketIoConfig;
 use crate::conformance::{self, Echo, EngineEcho};
@@ -44,16 +44,18 @@ impl SocketIo {
         }
     }
 
-    /// The server that the official conformance suites expect, and nothing else.
-    pub fn for_conformance_suites(hub: Hub) -> Self {
+    /// The server that the official conformance suites expect, and nothing else. They
+    /// also expect a certain heartbeat.
+    pub fn for_conformance_suites(hub: Hub, heartbeat: Heartbeat) -> Self {
+        let config = conformance::config(heartbeat);
         let face: Arc<dyn Face> = Arc::new(Echo);
         let faces = conformance::NAMESPACES
             .map(|name| (Namespace::new(hub.clone(), name), Arc::clone(&face)));
         let echo = EngineEcho { hub: hub.clone() };
-        let echo = Engine::new(conformance::config(), hub.clone(), Box::new(echo));
+        let echo = Engine::new(config.clone(), hub.clone(), Box::new(echo));
         Self {
             echo: Some(echo),
-            ..Self::new(conformance::config(), hub, faces)
+            ..Self::new(config, hub, faces)
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) async fn run(
     let mut dialogue = Dialogue {
         connection: Rc::clone(&connection),
         conversation,
+        polls: matches!(start, Start::Polling(..)),
     };
     let reason = match start {
         Start::Socket(mut input) => receive_socket(&connection, &mut dialogue, &mut input).await,
@@ -122,6 +123,7 @@ async fn upgrade(
     if !state.upgraded() {
         return DisconnectReason::ConnectionLost;
     }
+    dialogue.polls = false;
     match candidate {
         Candidate::Socket {
             stream,
@@ -158,6 +160,7 @@ async fn upgrade(
 struct Dialogue {
     connection: Rc<Connection>,
     conversation: Box<dyn Conversation>,
+    polls: bool,
 }
 
 impl Dialogue {
@@ -177,7 +180,13 @@ impl Dialogue {
                 true
             }
             Packet::Close => {
-                self.connection.disconnect(DisconnectReason::ClientClosed);
+                // A WebSocket is closed by its own means.
+                let reason = if self.polls {
+                    DisconnectReason::ClientClosed
+                } else {
+                    SERVER_CLOSE
+                };
+                self.connection.disconnect(reason);
                 true
             }
             Packet::Noop | Packet::Upgrade => true,

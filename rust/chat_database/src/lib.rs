@@ -22,10 +22,11 @@ mod timestamp;
 mod url;
 mod writer;
 
-pub use self::database::{Database, DatabaseConfig};
+pub use self::database::{CompatStore, Database, DatabaseConfig};
 pub use self::error::{DatabaseError, ErrorKind};
 pub use self::instance_lock::InstanceLock;
 pub use self::migrations::{Additions, FileLayout, MigrationReport};
+pub use self::models::compat;
 pub use self::models::{
     Credentials, FileDetails, FileRecord, Joined, NewFile, NewMessage, NewRoom, NewUser, Page,
     Room, RoomAccess, RoomChanges, RoomDetails, Stored, StoredMessage, User, UserChanges,

@@ -45,6 +45,9 @@ pub struct MigrationReport {
     /// Which of the two forms `file_uploads` has.
     pub file_layout: FileLayout,
     pub additions: Additions,
+    /// Tables and columns of the sibling systems that are not there and could
+    /// not be created; nothing else needs them.
+    pub missing_compat: Vec<String>,
 }
 
 /// Migrates a PostgreSQL database.
@@ -127,6 +130,7 @@ where
             .collect(),
         file_layout,
         additions: after.additions(),
+        missing_compat: after.missing_compat(),
     })
 }
 

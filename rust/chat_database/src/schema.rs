@@ -8,6 +8,8 @@
 //! `file_uploads` exists in two layouts, see `FileLayout`: the first
 //! generation's, which is also what a new database gets, and the second's.
 
+pub(crate) mod compat;
+
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
 table! {

@@ -11,6 +11,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql};
+use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
@@ -29,6 +30,25 @@ pub struct UtcTime;
 /// The present, at the precision the databases keep.
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
+}
+
+/// A time as the value of a column that is never NULL. (The trait diesel wants
+/// for that cannot be implemented for chrono's type here; for nullable columns it
+/// is there.)
+#[derive(AsExpression, Clone, Copy, Debug)]
+#[diesel(sql_type = UtcTime)]
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+
+impl ToSql<UtcTime, Pg> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<UtcTime, Pg>::to_sql(&self.0, out)
+    }
+}
+
+impl ToSql<UtcTime, Sqlite> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        ToSql::<UtcTime, Sqlite>::to_sql(&self.0, out)
+    }
 }
 
 impl ToSql<UtcTime, Pg> for DateTime<Utc> {

@@ -5,8 +5,8 @@
 //!
 //! - `Connection`, the connection a query runs on;
 //! - `RunQueryDsl`, the trait with `load`, `get_result`, `execute`;
-//! - `lock_room`, which makes writers of one room wait for each other, and
-//!   `lock_file`, which keeps a file from being referred to.
+//! - `lock_room` and `lock_compat_room`, which make writers of one room wait for
+//!   each other, and `lock_file`, which keeps a file from being referred to.
 //!
 //! Look-ups of a single row are by a unique key and have no LIMIT (`get_result`,
 //! not `first`), for the reason `paged` gives.

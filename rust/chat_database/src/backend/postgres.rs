@@ -5,6 +5,7 @@ pub(crate) use diesel_async::AsyncPgConnection as Connection;
 pub(crate) use diesel_async::RunQueryDsl;
 
 use crate::migrations::FileLayout;
+use crate::schema::compat::compat_rooms;
 use crate::schema::{file_uploads, file_uploads_b, rooms};
 
 #[expect(
@@ -58,4 +59,17 @@ async fn lock_file(
         }
     };
     locked.optional().map(|found| found.is_some())
+}
+
+/// Locks a room of a sibling system until the end of the transaction, for whoever
+/// may delete it; false if there is no such room.
+async fn lock_compat_room(connection: &mut Connection, room: i64) -> QueryResult<bool> {
+    compat_rooms::table
+        .find(room)
+        .select(compat_rooms::id)
+        .for_update()
+        .get_result::<i64>(connection)
+        .await
+        .optional()
+        .map(|found| found.is_some())
 }

@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 
 use crate::error::DatabaseError;
 use crate::migrations::FileLayout;
+use crate::schema::compat::compat_rooms;
 use crate::schema::{file_uploads, file_uploads_b, rooms};
 
 #[expect(
@@ -86,5 +87,14 @@ fn lock_file(
             connection,
         ),
     };
+    ready(found.optional().map(|found| found.is_some()))
+}
+
+/// As [`lock_room`], for a room of a sibling system.
+fn lock_compat_room(connection: &mut Connection, room: i64) -> Ready<QueryResult<bool>> {
+    let found = diesel::RunQueryDsl::get_result::<i64>(
+        compat_rooms::table.find(room).select(compat_rooms::id),
+        connection,
+    );
     ready(found.optional().map(|found| found.is_some()))
 }

@@ -4,6 +4,7 @@
 //! connection, and whether a transaction. The methods are in one file per
 //! aggregate; this one owns opening, closing and the dispatch.
 
+mod compat;
 mod files;
 mod messages;
 mod rooms;
@@ -12,6 +13,7 @@ mod users;
 
 use std::sync::Arc;
 
+pub use self::compat::CompatStore;
 use crate::backend;
 use crate::error::DatabaseError;
 use crate::instance_lock::InstanceLock;

@@ -88,6 +88,96 @@ const FILE_COLUMNS_B: &[&str] = &[
     "uploaded_at",
 ];
 
+/// What the sibling systems need, by table.
+const COMPAT_COLUMNS: [(&str, &[&str]); 9] = [
+    (
+        "compat_accounts",
+        &[
+            "id",
+            "system",
+            "public_id",
+            "username",
+            "search_name",
+            "email",
+            "hashed_password",
+            "created_at",
+        ],
+    ),
+    (
+        "compat_rooms",
+        &[
+            "id",
+            "system",
+            "public_id",
+            "name",
+            "kind",
+            "description",
+            "creator_id",
+            "pair_key",
+            "created_at",
+        ],
+    ),
+    ("compat_room_members", &["id", "room_id", "account_id"]),
+    (
+        "compat_messages",
+        &[
+            "id",
+            "public_id",
+            "room_id",
+            "sender_id",
+            "sender_name",
+            "content",
+            "image_url",
+            "created_at",
+        ],
+    ),
+    (
+        "compat_meetings",
+        &[
+            "public_id",
+            "creator_id",
+            "status",
+            "created_at",
+            "ended_at",
+            "joined_at",
+            "empty_since",
+        ],
+    ),
+    (
+        "compat_call_users",
+        &[
+            "id",
+            "public_id",
+            "name",
+            "sip_peer",
+            "sip_attached_at",
+            "owner_id",
+            "created_at",
+        ],
+    ),
+    (
+        "compat_calls",
+        &[
+            "id",
+            "public_id",
+            "from_user_id",
+            "to_user_id",
+            "room_name",
+            "status",
+            "start_time",
+            "end_time",
+        ],
+    ),
+    (
+        "compat_call_rooms",
+        &["id", "public_id", "name", "room_name", "created_at"],
+    ),
+    (
+        "compat_call_room_members",
+        &["id", "room_id", "user_id", "joined_at"],
+    ),
+];
+
 /// The two forms of `file_uploads` in existing databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileLayout {
@@ -144,8 +234,25 @@ impl Columns {
             FileLayout::A => FILE_COLUMNS_A,
             FileLayout::B => FILE_COLUMNS_B,
         };
+        let missing = self.missing(COLUMNS.into_iter().chain([("file_uploads", file_columns)]));
+        if missing.is_empty() {
+            Ok(layout)
+        } else {
+            Err(DatabaseError::SchemaMissing { missing })
+        }
+    }
+
+    /// What the sibling systems would miss.
+    pub(super) fn missing_compat(&self) -> Vec<String> {
+        self.missing(COMPAT_COLUMNS)
+    }
+
+    fn missing<'a>(
+        &self,
+        needed: impl IntoIterator<Item = (&'a str, &'a [&'a str])>,
+    ) -> Vec<String> {
         let mut missing = Vec::new();
-        for (table, columns) in COLUMNS.into_iter().chain([("file_uploads", file_columns)]) {
+        for (table, columns) in needed {
             if !self.has_table(table) {
                 missing.push(format!("table {table}"));
                 continue;
@@ -156,11 +263,7 @@ impl Columns {
                 }
             }
         }
-        if missing.is_empty() {
-            Ok(layout)
-        } else {
-            Err(DatabaseError::SchemaMissing { missing })
-        }
+        missing
     }
 
     fn has_column(&self, table: &str, column: &str) -> bool {
@@ -195,9 +298,15 @@ impl FromIterator<Column> for Columns {
 /// SQL for the ids of our tables, found along the search path as the queries
 /// find them; null for a missing one.
 pub(super) fn postgres_table_oids() -> String {
-    TABLES
+    oids(TABLES)
+}
+
+fn oids<'a>(tables: impl IntoIterator<Item = &'a str>) -> String {
+    let oids: Vec<String> = tables
+        .into_iter()
         .map(|table| format!("to_regclass('{table}')::oid"))
-        .join(", ")
+        .collect();
+    oids.join(", ")
 }
 
 /// Read from the catalogue itself: `information_schema` hides what the role
@@ -208,7 +317,11 @@ pub(super) fn load_postgres_columns(connection: &mut SyncPgConnection) -> QueryR
          from pg_class join pg_attribute on pg_attribute.attrelid = pg_class.oid
          where pg_class.oid in ({}) and pg_attribute.attnum > 0
            and not pg_attribute.attisdropped",
-        postgres_table_oids()
+        oids(
+            TABLES
+                .into_iter()
+                .chain(COMPAT_COLUMNS.map(|(table, _)| table))
+        )
     ))
     .load(connection)?;
     Ok(rows.into_iter().collect())

@@ -52,7 +52,9 @@ async fn every_way_down_leads_back_to_nothing_and_up_again() {
         let reverted = connection
             .revert_all_migrations(SQLITE)
             .map(|list| list.len());
-        assert_eq!(reverted.expect("all can be undone"), 3);
+        let known: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> =
+            SQLITE.migrations().expect("the migrations load");
+        assert_eq!(reverted.expect("all can be undone"), known.len());
         connection.columns().expect("the columns load")
     })
     .await;

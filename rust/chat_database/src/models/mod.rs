@@ -3,6 +3,7 @@
 //! Plain structs with typed ids and without SQL. Flags that may be NULL in old
 //! databases are read as false here, once, so that no caller meets a NULL.
 
+pub mod compat;
 mod file;
 mod message;
 mod room;

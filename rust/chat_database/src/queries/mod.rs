@@ -6,6 +6,7 @@
 //! (`database`); functions that need one say so.
 
 pub(crate) mod access;
+mod compat;
 pub(crate) mod files;
 pub(crate) mod memberships;
 pub(crate) mod messages;
@@ -13,7 +14,11 @@ pub(crate) mod rooms;
 pub(crate) mod uploads;
 pub(crate) mod users;
 
-use super::{Connection, RunQueryDsl, lock_file, lock_room};
+pub(crate) use self::compat::{
+    accounts as compat_accounts, calls as compat_calls, meetings as compat_meetings,
+    messages as compat_messages, rooms as compat_rooms,
+};
+use super::{Connection, RunQueryDsl, lock_compat_room, lock_file, lock_room};
 use crate::error::DatabaseError;
 
 /// Asks the database for an answer, any answer.

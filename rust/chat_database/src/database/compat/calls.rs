@@ -2,7 +2,9 @@
 
 use super::{CompatStore, query};
 use crate::error::DatabaseError;
-use crate::models::compat::{Call, CallRoom, CallUser, EndedCall, MediaRoom, NewCallUser};
+use crate::models::compat::{
+    Call, CallRoom, CallUser, CallWithParties, EndedCall, MediaRoom, NewCallUser,
+};
 
 /// Every method may fail with [`DatabaseError::Unavailable`].
 impl CompatStore {
@@ -39,10 +41,7 @@ impl CompatStore {
     }
 
     /// The call with caller and callee.
-    pub async fn find_call(
-        &self,
-        id: &str,
-    ) -> Result<Option<(Call, CallUser, CallUser)>, DatabaseError> {
+    pub async fn find_call(&self, id: &str) -> Result<Option<CallWithParties>, DatabaseError> {
         let id = id.to_owned();
         query!(self.database, read compat_calls::find_call(&id))
     }

@@ -59,6 +59,14 @@ pub struct Call {
     pub end_time: Option<DateTime<Utc>>,
 }
 
+/// A call with caller and callee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallWithParties {
+    pub call: Call,
+    pub from: CallUser,
+    pub to: CallUser,
+}
+
 /// A voice room and the public ids of who has joined it, in that order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRoom {
@@ -81,8 +89,7 @@ pub struct EndedCall {
 /// What a media token can be for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaRoom {
-    /// The call, caller and callee.
-    Call(Call, CallUser, CallUser),
+    Call(Box<CallWithParties>),
     Room(CallRoom),
 }
 

@@ -12,7 +12,9 @@ mod room;
 pub(crate) use self::account::ACCOUNT_COLUMNS;
 pub use self::account::{Account, AccountCredentials, NewAccount, Registered, System};
 pub(crate) use self::call::{CALL_COLUMNS, CALL_ROOM_COLUMNS, CALL_USER_COLUMNS};
-pub use self::call::{Call, CallRoom, CallStatus, CallUser, EndedCall, MediaRoom, NewCallUser};
+pub use self::call::{
+    Call, CallRoom, CallStatus, CallUser, CallWithParties, EndedCall, MediaRoom, NewCallUser,
+};
 pub(crate) use self::meeting::MEETING_COLUMNS;
 pub use self::meeting::{EndedMeeting, Meeting, MeetingStatus};
 pub(crate) use self::message::MESSAGE_COLUMNS;

@@ -9,7 +9,7 @@ use crate::backend::among;
 use crate::error::DatabaseError;
 use crate::models::compat::{
     CALL_COLUMNS, CALL_ROOM_COLUMNS, CALL_USER_COLUMNS, Call, CallRoom, CallStatus, CallUser,
-    EndedCall, MediaRoom, NewCallUser,
+    CallWithParties, EndedCall, MediaRoom, NewCallUser,
 };
 use crate::schema::compat::{
     compat_call_room_members, compat_call_rooms, compat_call_users, compat_calls,
@@ -100,7 +100,7 @@ pub(crate) async fn create_call(
 pub(crate) async fn find_call(
     connection: &mut Connection,
     id: &str,
-) -> Result<Option<(Call, CallUser, CallUser)>, DatabaseError> {
+) -> Result<Option<CallWithParties>, DatabaseError> {
     let call = compat_calls::table
         .filter(compat_calls::public_id.eq(id))
         .select(CALL_COLUMNS)
@@ -255,8 +255,8 @@ pub(crate) async fn find_media_room(
         .await?
         .pop();
     if let Some(call) = call {
-        let (call, from, to) = with_parties(connection, call).await?;
-        return Ok(Some(MediaRoom::Call(call, from, to)));
+        let call = with_parties(connection, call).await?;
+        return Ok(Some(MediaRoom::Call(Box::new(call))));
     }
     let rooms = compat_call_rooms::table
         .filter(
@@ -274,10 +274,10 @@ pub(crate) async fn find_media_room(
 async fn with_parties(
     connection: &mut Connection,
     call: Call,
-) -> Result<(Call, CallUser, CallUser), DatabaseError> {
+) -> Result<CallWithParties, DatabaseError> {
     let from = user_by_key(connection, call.from_key).await?;
     let to = user_by_key(connection, call.to_key).await?;
-    Ok((call, from, to))
+    Ok(CallWithParties { call, from, to })
 }
 
 async fn user_by_key(connection: &mut Connection, key: i64) -> Result<CallUser, DatabaseError> {

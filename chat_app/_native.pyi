@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from os import PathLike
 from typing import Literal, Self, final
 
+from chat_app.core.compat import CompatConfig
+
 __all__ = [
     "ERROR_CODES",
     "MEDIA_TYPES",
@@ -98,6 +100,7 @@ class Core:
         storage: Storage,
         max_file_bytes: int,
         conformance: tuple[float, float] | None,
+        compat: CompatConfig,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
         """Open the database, migrate it, take the single-process lock, start the socket threads.
@@ -143,6 +146,20 @@ class Core:
         """An object by the address that answers show, for whoever knows it; only with a local folder.
 
         Codes: ``file_not_found``, ``storage_unavailable``.
+        """
+
+    # Sibling systems ------------------------------------------------------------------------------------------------
+    def answer_compat(
+        self, *, method: str, path: str, query: str, authorization: str | None, body: bytes | None
+    ) -> Awaitable[tuple[int, list[tuple[bytes, bytes]], bytes]]:
+        """Status, headers and body of the answer to a request below one of the mounts.
+
+        Args:
+            method: in upper case.
+            path: decoded, below the root path.
+            query: as it was sent, without the question mark.
+            authorization: the header of that name.
+            body: None if it was too large to be read.
         """
 
     # Sockets --------------------------------------------------------------------------------------------------------

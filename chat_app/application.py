@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from chat_app._native import ChatError, Core, Storage
+from chat_app.compat import CompatMount
+from chat_app.core.compat import CompatSettings
 from chat_app.core.config import ConfigurationError, Settings
 from chat_app.core.secret_key import resolve_secret_key
 from chat_app.cors import ContractCORSMiddleware
@@ -59,6 +61,7 @@ class ChatApplication(FastAPI):
         self.state.settings = None
         self._conformance = conformance
         self._socket_io: ASGIApp | None = None
+        self._compat: CompatMount | None = None
         self._start_lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +79,9 @@ class ChatApplication(FastAPI):
             return
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
+        if scope["type"] == "http" and self._compat is not None and self._compat.serves(scope):
+            await self._compat(scope, receive, send)
+            return
         await super().__call__(_without_trailing_slash(scope), receive, send)
 
     def openapi(self) -> dict[str, Any]:
@@ -120,6 +126,7 @@ class ChatApplication(FastAPI):
         settings = Settings.load()
         configure_logging(debug=settings.debug)
         secret_key = resolve_secret_key(settings)
+        compat = CompatSettings.load().resolve(secret_key, settings.allowed_origins)
         make_static_directory()
         raise_open_file_limit()
         try:
@@ -136,12 +143,14 @@ class ChatApplication(FastAPI):
                 storage=_storage(settings),
                 max_file_bytes=settings.max_file_size,
                 conformance=self._conformance,
+                compat=compat,
             )
             await core.start()
         except (ChatError, ValueError, OSError) as error:
             raise StartError(f"The service cannot start: {error}") from error
         self._apply(settings)
-        self._socket_io = SiblingCORS(SocketIo(core), settings.allowed_origins)
+        self._socket_io = SiblingCORS(SocketIo(core), compat.open_origins)
+        self._compat = CompatMount(core, compat)
         self.state.core = core
         return core
 

@@ -7,16 +7,28 @@ people carry ``.env`` files over from other versions.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_SECRET_KEYS = frozenset({"database_url", "secret_key"})
+_SECRET_KEYS = frozenset(
+    {
+        "database_url",
+        "secret_key",
+        "jwt_secret",
+        "meetings_jwt_secret",
+        "ws_hub_jwt_secret",
+        "webrtc_jwt_secret",
+        "livekit_api_secret",
+    }
+)
 _POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
 
 
@@ -28,8 +40,8 @@ class ConfigurationError(Exception):
         self.problems = problems
 
 
-class Settings(BaseSettings):
-    """Every setting, typed. The description of a field completes "expected …" in error messages."""
+class EnvironmentSettings(BaseSettings):
+    """What is read from the environment. The description of a field completes "expected …" in error messages."""
 
     model_config = SettingsConfigDict(
         case_sensitive=False,
@@ -41,6 +53,25 @@ class Settings(BaseSettings):
         extra="ignore",
         hide_input_in_errors=True,
     )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read and check everything.
+
+        Raises:
+            ConfigurationError: with all problems at once.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = [_describe(item, cls.model_fields) for item in error.errors(include_url=False)]
+            raise ConfigurationError(problems) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError([f".env: it cannot be read ({error})"]) from None
+
+
+class Settings(EnvironmentSettings):
+    """Every setting of the service but those of the sibling systems (``core/compat.py``), typed."""
 
     app_name: str = Field(default="IzpoChat API", description="a text")
     debug: bool = Field(default=False, description="true or false")
@@ -126,14 +157,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            try:
-                return json.loads(value)
-            except ValueError as error:
-                raise PydanticCustomError("origins_json", "not a JSON list") from error
-        return [part for part in (part.strip() for part in value.split(",")) if part]
+        return split_list(value)
 
     @field_validator("allowed_origins", mode="after")
     @classmethod
@@ -144,19 +168,17 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("origin", "an origin is a scheme and a host")
         return origins
 
-    @classmethod
-    def load(cls) -> Self:
-        """Read and check everything.
 
-        Raises:
-            ConfigurationError: with all problems at once.
-        """
+def split_list(value: object) -> object:
+    """A JSON list, or texts separated by commas."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
         try:
-            return cls()
-        except ValidationError as error:
-            raise ConfigurationError([_describe(item) for item in error.errors(include_url=False)]) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError([f".env: it cannot be read ({error})"]) from None
+            return json.loads(value)
+        except ValueError as error:
+            raise PydanticCustomError("json_list", "not a JSON list") from error
+    return [part for part in (part.strip() for part in value.split(",")) if part]
 
 
 def _scheme(url: SecretStr) -> str:
@@ -164,9 +186,9 @@ def _scheme(url: SecretStr) -> str:
     return url.get_secret_value().strip().partition("://")[0].partition("+")[0].lower()
 
 
-def _describe(item: Any) -> str:
+def _describe(item: Any, fields: Mapping[str, FieldInfo]) -> str:
     name = str(item["loc"][0])
-    field = Settings.model_fields[name]
+    field = fields[name]
     found = item.get("input")
     if item["type"] == "secret_key_missing":
         return f"SECRET_KEY: it is not set; expected {field.description}, because DATABASE_URL names PostgreSQL"

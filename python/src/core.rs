@@ -16,6 +16,7 @@ use crate::answer::{JsonAnswer, TextAnswer};
 use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
 use crate::caller::Caller;
+use crate::compat::{self, CompatAnswer, CompatSettings};
 use crate::error::to_exception;
 use crate::files::{Download, Storage, download_request};
 use crate::runtime::{awaitable, begun, enter, use_case};
@@ -66,7 +67,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes, conformance))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes, conformance, compat))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -80,6 +81,7 @@ impl Core {
         storage: &Storage,
         max_file_bytes: u64,
         conformance: Option<(f64, f64)>,
+        compat: CompatSettings,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
             database_url: DatabaseUrl::parse(database_url).map_err(|error| {
@@ -103,6 +105,7 @@ impl Core {
                 Some((interval, timeout)) => arguments::heartbeat(Some(interval), Some(timeout))?,
                 None => None,
             },
+            compat: compat.into_config()?,
         };
         Ok(Self {
             config,
@@ -189,6 +192,22 @@ impl Core {
         self.run(py, move |service| async move {
             let download = service.chat().download_object(&key, request).await;
             download.map(Download::from)
+        })
+    }
+
+    #[pyo3(signature = (*, method, path, query, authorization, body))]
+    fn answer_compat<'py>(
+        &self,
+        py: Python<'py>,
+        method: String,
+        path: String,
+        query: String,
+        authorization: Option<String>,
+        body: Option<Vec<u8>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = compat::request(method, path, query, authorization, body);
+        self.run(py, move |service| async move {
+            Ok(CompatAnswer(service.answer_compat(request).await))
         })
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod arguments;
 mod bridge;
 mod caller;
+mod compat;
 mod completions;
 mod core;
 mod error;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chat_auth::TokenAlgorithm;
+use chat_compat::CompatConfig;
 use chat_database::DatabaseUrl;
 use chat_hub::Heartbeat;
 use secrecy::SecretString;
@@ -33,4 +34,6 @@ pub struct ServiceConfig {
     /// Serve the official conformance suites of Socket.IO, with this heartbeat, instead
     /// of any system on it.
     pub conformance: Option<Heartbeat>,
+    /// The sibling systems.
+    pub compat: CompatConfig,
 }

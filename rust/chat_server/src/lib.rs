@@ -9,6 +9,7 @@ mod access_sweep;
 mod accounts;
 mod answers;
 mod chat;
+mod compat_primary;
 mod config;
 mod entrance;
 mod error;
@@ -23,6 +24,10 @@ mod session_backend;
 pub use accounts::{Bearer, Identity, UserUpdate};
 pub use chat::Chat;
 pub use chat_auth::TokenAlgorithm;
+pub use chat_compat::{
+    CompatConfig, LiveKitConfig, Request as CompatRequest, RequestHead as CompatRequestHead,
+    Response as CompatResponse, System as CompatSystem,
+};
 pub use chat_database::{
     DatabaseError, DatabaseUrl, MigrationReport, Page, allow_blocking_queries,
 };

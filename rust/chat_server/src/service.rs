@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_auth::TokenAuthority;
+use chat_compat::{Compat, Primary, Request, Response};
 use chat_database::{
     Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
@@ -39,6 +40,7 @@ pub struct Service {
     chat: Arc<Chat>,
     gateway: Gateway,
     socket_io: SocketIo,
+    compat: Compat,
     lock: RwLock<Option<InstanceLock>>,
     stopped: CancellationToken,
     handshakes: TaskTracker,
@@ -89,6 +91,8 @@ impl Service {
                 .clone()
                 .run_until_cancelled_owned(cleaner::run(files)),
         );
+        let primary: Arc<dyn Primary> = chat.clone();
+        let compat = Compat::new(config.compat, &chat.database, &primary);
         let backend: Arc<dyn ChatBackend> = chat.clone();
         let socket_io = if let Some(heartbeat) = config.conformance {
             SocketIo::for_conformance_suites(hub.clone(), heartbeat)
@@ -111,6 +115,7 @@ impl Service {
             chat,
             gateway,
             socket_io,
+            compat,
             lock: RwLock::new(Some(lock)),
             stopped,
             handshakes: TaskTracker::new(),
@@ -163,6 +168,11 @@ impl Service {
     /// Socket.IO, for requests and for sockets that another server carries.
     pub fn socket_io(&self) -> &SocketIo {
         &self.socket_io
+    }
+
+    /// Answers a request to a sibling system.
+    pub async fn answer_compat(&self, request: Request) -> Response {
+        self.compat.handle(request).await
     }
 
     /// Resolves with the reason when this process may no longer serve; with none

@@ -10,6 +10,17 @@ impl CompatStore {
         query!(self.database, write compat_accounts::register(&account))
     }
 
+    /// What a registration with this address (in lower case) and name would meet.
+    pub async fn find_account_conflict(
+        &self,
+        system: System,
+        email: &str,
+        username: &str,
+    ) -> Result<Option<Registered>, DatabaseError> {
+        let (email, username) = (email.to_owned(), username.to_owned());
+        query!(self.database, read compat_accounts::find_conflict(system, &email, &username))
+    }
+
     pub async fn find_account(
         &self,
         system: System,

@@ -22,7 +22,8 @@ pub(crate) async fn register(
     connection: &mut Connection,
     new: &NewAccount,
 ) -> Result<Registered, DatabaseError> {
-    if let Some(conflict) = find_conflict(connection, new).await? {
+    if let Some(conflict) = find_conflict(connection, new.system, &new.email, &new.username).await?
+    {
         return Ok(conflict);
     }
     let created = diesel::insert_into(compat_accounts::table)
@@ -42,27 +43,30 @@ pub(crate) async fn register(
         .optional()?;
     match created {
         Some(account) => Ok(Registered::Created(account)),
-        None => find_conflict(connection, new)
+        None => find_conflict(connection, new.system, &new.email, &new.username)
             .await?
             .ok_or_else(|| DatabaseError::internal("an account of the same id exists")),
     }
 }
 
-async fn find_conflict(
+/// The address is judged first, as clients expect.
+pub(crate) async fn find_conflict(
     connection: &mut Connection,
-    new: &NewAccount,
+    system: System,
+    email: &str,
+    username: &str,
 ) -> Result<Option<Registered>, DatabaseError> {
     let rows = compat_accounts::table
-        .filter(compat_accounts::system.eq(new.system.as_str()))
+        .filter(compat_accounts::system.eq(system.as_str()))
         .filter(
             compat_accounts::email
-                .eq(&new.email)
-                .or(compat_accounts::username.eq(&new.username)),
+                .eq(email)
+                .or(compat_accounts::username.eq(username)),
         )
-        .select((compat_accounts::email, compat_accounts::username))
-        .load::<(String, String)>(connection)
+        .select(compat_accounts::email)
+        .load::<String>(connection)
         .await?;
-    if rows.iter().any(|(email, _)| *email == new.email) {
+    if rows.iter().any(|taken| taken == email) {
         return Ok(Some(Registered::EmailTaken));
     }
     Ok((!rows.is_empty()).then_some(Registered::UsernameTaken))

@@ -1,6 +1,6 @@
 //! Rooms of the sibling systems and who takes part in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
 
@@ -28,12 +28,13 @@ pub(crate) async fn create(
     connection: &mut Connection,
     new: &NewRoom,
 ) -> Result<CreatedRoom, DatabaseError> {
-    let mut ids = vec![new.creator.clone()];
-    for other in &new.others {
-        if !ids.contains(other) {
-            ids.push(other.clone());
-        }
-    }
+    // The creator first, then the given order.
+    let mut seen = HashSet::new();
+    let mut ids: Vec<String> = std::iter::once(&new.creator)
+        .chain(&new.others)
+        .filter(|id| seen.insert(id.as_str()))
+        .cloned()
+        .collect();
     let known = accounts::find_people(connection, new.system, ids.clone()).await?;
     let Some(creator) = known.get(&new.creator).map(|(key, _)| *key) else {
         return Ok(CreatedRoom::NoCreator);

@@ -1,0 +1,92 @@
+//! Values of the sibling systems: their settings, requests and answers.
+
+use std::time::Duration;
+
+use chat_server::{
+    CompatConfig, CompatRequest, CompatRequestHead, CompatResponse, CompatSystem, LiveKitConfig,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+/// The attributes of `chat_app.core.compat.CompatConfig`.
+#[derive(FromPyObject)]
+pub(crate) struct CompatSettings {
+    systems: Vec<String>,
+    meetings_secret: String,
+    ws_hub_secret: String,
+    webrtc_secret: String,
+    calls_open: bool,
+    livekit_url: Option<String>,
+    livekit_api_key: Option<String>,
+    livekit_api_secret: Option<String>,
+    livekit_token_ttl_seconds: u64,
+}
+
+impl CompatSettings {
+    /// The media server needs all three of its settings.
+    pub(crate) fn into_config(self) -> PyResult<CompatConfig> {
+        let systems = self.systems.iter().map(|name| {
+            CompatSystem::from_name(name)
+                .ok_or_else(|| PyValueError::new_err(format!("COMPAT_SYSTEMS: {name:?}")))
+        });
+        let livekit = (|| {
+            Some(LiveKitConfig {
+                url: self.livekit_url?,
+                api_key: self.livekit_api_key?,
+                api_secret: self.livekit_api_secret?.into(),
+                token_lifetime: Duration::from_secs(self.livekit_token_ttl_seconds),
+            })
+        })();
+        Ok(CompatConfig {
+            systems: systems.collect::<PyResult<_>>()?,
+            meetings_secret: self.meetings_secret.into(),
+            ws_hub_secret: self.ws_hub_secret.into(),
+            webrtc_secret: self.webrtc_secret.into(),
+            calls_open: self.calls_open,
+            livekit,
+        })
+    }
+}
+
+/// A request from what the server in front knows of it.
+pub(crate) fn request(
+    method: String,
+    path: String,
+    query: String,
+    authorization: Option<String>,
+    body: Option<Vec<u8>>,
+) -> CompatRequest {
+    let head = CompatRequestHead {
+        method,
+        path,
+        query,
+        authorization,
+    };
+    CompatRequest::new(head, body)
+}
+
+/// `(status, [(name, value)], body)` in Python, names and values as bytes.
+pub(crate) struct CompatAnswer(pub(crate) CompatResponse);
+
+impl<'py> IntoPyObject<'py> for CompatAnswer {
+    type Target = PyTuple;
+    type Output = Bound<'py, PyTuple>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let CompatResponse {
+            status,
+            headers,
+            body,
+        } = self.0;
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| {
+                let value = PyBytes::new(py, value.as_bytes());
+                (PyBytes::new(py, name.as_bytes()), value)
+            })
+            .collect();
+        (status, headers, PyBytes::new(py, &body)).into_pyobject(py)
+    }
+}

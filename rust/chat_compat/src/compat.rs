@@ -1,0 +1,115 @@
+//! All sibling systems together: decides whose a request is and sees it answered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use chat_database::{CompatStore, Database};
+use futures_util::FutureExt as _;
+
+use crate::calls::{self, Calls};
+use crate::config::{CompatConfig, System};
+use crate::meetings::{self, Meetings};
+use crate::shared::{CompatError, ObjectIds, Primary, Request, Response, Target, resolve};
+use crate::webrtc::{self, Webrtc};
+use crate::ws_hub::{self, WsHub};
+
+/// The faces of one service.
+#[derive(Debug)]
+pub struct Compat {
+    config: CompatConfig,
+    /// None if what they need is not in the database.
+    faces: Option<Faces>,
+}
+
+#[derive(Debug)]
+struct Faces {
+    meetings: Meetings,
+    calls: Calls,
+    ws_hub: WsHub,
+    webrtc: Webrtc,
+}
+
+impl Compat {
+    /// Prepares the systems that are to be served. If their tables are missing,
+    /// every request is answered as unavailable; nothing here keeps the primary
+    /// service from starting.
+    pub fn new(config: CompatConfig, database: &Database, primary: &Arc<dyn Primary>) -> Self {
+        let faces = if config.systems.is_empty() {
+            None
+        } else {
+            Faces::open(&config, database, primary)
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        reason = error.to_string(),
+                        "the sibling systems (COMPAT_SYSTEMS) are not available"
+                    );
+                })
+                .ok()
+        };
+        Self { config, faces }
+    }
+
+    /// Answers a request below one of the mounts.
+    pub async fn handle(&self, request: Request) -> Response {
+        let path = &request.head().path;
+        match resolve(path, &self.config.systems) {
+            Some(target) => self.answer(&request, &target).await,
+            None => Response::empty(404),
+        }
+    }
+
+    async fn answer(&self, request: &Request, target: &Target<'_>) -> Response {
+        let Some(faces) = &self.faces else {
+            return fail(target.system, true);
+        };
+        let answer = async {
+            match target.system {
+                System::Meetings => {
+                    let path = &target.path;
+                    faces
+                        .meetings
+                        .answer(request, path, target.is_mounted)
+                        .await
+                }
+                System::Calls => faces.calls.answer(request, &target.path).await,
+                System::WsHub => faces.ws_hub.answer(request, &target.path).await,
+                System::Webrtc => faces.webrtc.answer(request, &target.path).await,
+            }
+        };
+        // On the heap: it is as large as the largest of the use cases.
+        AssertUnwindSafe(Box::pin(answer))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                tracing::error!(system = target.system.name(), "a request panicked");
+                fail(target.system, false)
+            })
+    }
+}
+
+impl Faces {
+    fn open(
+        config: &CompatConfig,
+        database: &Database,
+        primary: &Arc<dyn Primary>,
+    ) -> Result<Self, CompatError> {
+        let store: CompatStore = database.compat_store()?;
+        let ids = Arc::new(ObjectIds::new()?);
+        Ok(Self {
+            meetings: Meetings::new(config, store.clone(), Arc::clone(primary)),
+            calls: Calls::new(config, store.clone(), Arc::clone(primary)),
+            ws_hub: WsHub::new(config, store.clone(), primary, &ids),
+            webrtc: Webrtc::new(config, store, primary, &ids),
+        })
+    }
+}
+
+/// What a system answers when it cannot: for now, or because of a defect.
+fn fail(system: System, is_temporary: bool) -> Response {
+    match system {
+        System::Meetings => meetings::failure(is_temporary),
+        System::Calls => calls::failure(is_temporary),
+        System::WsHub => ws_hub::failure(is_temporary),
+        System::Webrtc => webrtc::failure(is_temporary),
+    }
+}

@@ -1,0 +1,41 @@
+//! What can go wrong behind a face.
+
+use chat_database::{DatabaseError, ErrorKind};
+
+/// A failure that is nobody's fault outside; faces answer it in their own shape.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompatError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("the service is not running")]
+    NotRunning,
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl CompatError {
+    /// Whether the same request can succeed later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(error) => error.kind() == ErrorKind::Unavailable,
+            Self::NotRunning => true,
+            Self::Internal(_) => false,
+        }
+    }
+
+    /// Logs it, once, where it becomes an answer, and says whether it is temporary.
+    pub(crate) fn log(&self, system: &str) -> bool {
+        let report = match self {
+            Self::Database(error) => error.report(),
+            other => other.to_string(),
+        };
+        let is_temporary = self.is_temporary();
+        if is_temporary {
+            tracing::warn!(system, error = report, "a request could not be served");
+        } else {
+            tracing::error!(system, error = report, "a request failed");
+        }
+        is_temporary
+    }
+}

@@ -1,0 +1,132 @@
+//! The face of "Real-Time Chat Backend Setup" (contract file ws-hub.md): REST for
+//! accounts, rooms and history.
+
+mod accounts;
+mod answers;
+mod error;
+mod history;
+mod rooms;
+
+use std::sync::Arc;
+
+use chat_database::CompatStore;
+use chat_database::compat::System;
+use serde_json::json;
+
+pub(crate) use self::error::failure;
+use self::error::{HubError, refuse};
+use crate::config::{self, CompatConfig};
+use crate::shared::{Accounts, Method, ObjectIds, Primary, Request, Response, Routed, route};
+
+#[derive(Debug)]
+pub(crate) struct WsHub {
+    accounts: Accounts,
+    store: CompatStore,
+    ids: Arc<ObjectIds>,
+}
+
+/// Whoever a valid token names.
+struct Caller {
+    id: String,
+}
+
+enum Route<'a> {
+    Health,
+    Register,
+    LogIn,
+    OwnAccount,
+    SearchUsers,
+    ListRooms,
+    CreateRoom,
+    GetRoom(&'a str),
+    JoinRoom(&'a str),
+    LeaveRoom(&'a str),
+    ListMessages(&'a str),
+}
+
+fn find<'a>(method: Method, path: &[&'a str]) -> Option<Route<'a>> {
+    Some(match (method, path) {
+        (Method::Get, ["health"]) => Route::Health,
+        (Method::Post, ["api", "auth", "register"]) => Route::Register,
+        (Method::Post, ["api", "auth", "login"]) => Route::LogIn,
+        (Method::Get, ["api", "auth", "me"]) => Route::OwnAccount,
+        (Method::Get, ["api", "users", "search"]) => Route::SearchUsers,
+        (Method::Get, ["api", "rooms"]) => Route::ListRooms,
+        (Method::Post, ["api", "rooms"]) => Route::CreateRoom,
+        (Method::Get, ["api", "rooms", room]) => Route::GetRoom(room),
+        (Method::Post, ["api", "rooms", room, "join"]) => Route::JoinRoom(room),
+        (Method::Post, ["api", "rooms", room, "leave"]) => Route::LeaveRoom(room),
+        (Method::Get, ["api", "rooms", room, "messages"]) => Route::ListMessages(room),
+        _ => return None,
+    })
+}
+
+impl WsHub {
+    pub(crate) fn new(
+        config: &CompatConfig,
+        store: CompatStore,
+        primary: &Arc<dyn Primary>,
+        ids: &Arc<ObjectIds>,
+    ) -> Self {
+        let accounts = Accounts::new(
+            System::WsHub,
+            config::System::WsHub.name(),
+            &config.ws_hub_secret,
+            store.clone(),
+            Arc::clone(primary),
+            Arc::clone(ids),
+        );
+        Self {
+            accounts,
+            store,
+            ids: Arc::clone(ids),
+        }
+    }
+
+    pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {
+        match route(&request.head().method, |method| find(method, path)) {
+            Routed::Found(found) => Box::pin(self.run(found, request))
+                .await
+                .unwrap_or_else(HubError::into_response),
+            Routed::WrongMethod(allowed) => {
+                refuse(405, "Method not allowed").with_header("allow", allowed)
+            }
+            Routed::NotFound => refuse(404, "Not found"),
+        }
+    }
+
+    async fn run(&self, route: Route<'_>, request: &Request) -> Result<Response, HubError> {
+        match route {
+            Route::Health => Ok(Response::json(200, &json!({"status": "Server running"}))),
+            Route::Register => self.register(request).await,
+            Route::LogIn => self.log_in(request).await,
+            Route::OwnAccount => self.own_account(&self.caller(request)?).await,
+            Route::SearchUsers => self.search_users(&self.caller(request)?, request).await,
+            Route::ListRooms => self.list_rooms(&self.caller(request)?, request).await,
+            Route::CreateRoom => self.create_room(&self.caller(request)?, request).await,
+            Route::GetRoom(room) => self.get_room(&self.caller(request)?, room).await,
+            Route::JoinRoom(room) => self.join_room(&self.caller(request)?, room).await,
+            Route::LeaveRoom(room) => self.leave_room(&self.caller(request)?, room).await,
+            Route::ListMessages(room) => {
+                let caller = self.caller(request)?;
+                self.list_messages(&caller, room, request).await
+            }
+        }
+    }
+
+    /// Reads `Authorization: Bearer <token>`, in exactly this form.
+    fn caller(&self, request: &Request) -> Result<Caller, HubError> {
+        let header = request.head().authorization.as_deref();
+        let header = header
+            .filter(|header| !header.is_empty())
+            .ok_or(HubError::refused(401, "No token provided"))?;
+        let token = header
+            .strip_prefix("Bearer ")
+            .ok_or(HubError::refused(401, "Invalid token format"))?;
+        let claims = self
+            .accounts
+            .verify_token(token)
+            .ok_or(HubError::refused(401, "Invalid or expired token"))?;
+        Ok(Caller { id: claims.user_id })
+    }
+}

@@ -162,6 +162,9 @@ class Core:
             body: None if it was too large to be read.
         """
 
+    def open_compat_bridge(self, path: str, *, on_output: Callable[[], object]) -> Awaitable[SocketBridge]:
+        """Open the socket of a sibling system at this path, see ``open_bridge``. Codes: ``handshake_refused``."""
+
     # Sockets --------------------------------------------------------------------------------------------------------
     def accept_socket(
         self,

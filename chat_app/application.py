@@ -79,7 +79,7 @@ class ChatApplication(FastAPI):
             return
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
-        if scope["type"] == "http" and self._compat is not None and self._compat.serves(scope):
+        if self._compat is not None and self._compat.serves(scope):
             await self._compat(scope, receive, send)
             return
         await super().__call__(_without_trailing_slash(scope), receive, send)

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from chat_app._native import ChatError, Core
+from chat_app.bridging import serve_bridge
 from chat_app.core.compat import CompatConfig
 from chat_app.sibling_cors import SiblingCORS
 
@@ -20,6 +22,8 @@ MAX_BODY_BYTES = 256 * 1024
 
 # What clashes with nothing of the service is also served without the mount.
 _AT_THE_ORIGIN = {"meetings": ["/api/meetings"], "calls": ["/users", "/calls", "/rooms", "/livekit", "/devices"]}
+# Clients of ws-hub append nothing to their base address, or /ws.
+_SOCKETS = frozenset(("", "/ws", "/compat/ws-hub", "/compat/ws-hub/ws"))
 _UNAVAILABLE = json.dumps(
     {"message": "Service temporarily unavailable", "error": "Service temporarily unavailable"}
 ).encode()
@@ -36,16 +40,26 @@ class CompatMount:
     def __init__(self, core: Core, config: CompatConfig) -> None:
         self._core = core
         self._ours = _pattern(config.systems)
+        self._has_socket = "ws-hub" in config.systems
         self._calls = _pattern([system for system in config.systems if system == "calls"])
         self._cors = SiblingCORS(self._answer, config.origins)
         self._calls_cors = SiblingCORS(self._answer, config.open_origins)
 
     def serves(self, scope: Scope) -> bool:
-        """Whether a request is for a sibling system."""
+        """Whether a request or a socket is for a sibling system."""
+        if scope["type"] == "websocket":
+            return self._has_socket and _path(scope).removesuffix("/") in _SOCKETS
         return self._ours.fullmatch(_path(scope)) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request, or serve a socket that could not be handed over."""
+        if scope["type"] == "websocket":
+            path = _path(scope)
+            await serve_bridge(
+                WebSocket(scope, receive, send),
+                lambda on_output: self._core.open_compat_bridge(path, on_output=on_output),
+            )
+            return
         is_call = self._calls.fullmatch(_path(scope)) is not None
         await (self._calls_cors if is_call else self._cors)(scope, receive, send)
 

@@ -20,7 +20,11 @@ logger = logging.getLogger("izpochat.handoff")
 
 _MAX_CLOSURE_DEPTH = 4
 # /engine.io is refused by the core but under the conformance suite, as any unknown path is.
-_OUR_PATH = re.compile(rb"(?:/api)?/ws/[^/]+/?|/(?:socket|engine)\.io/?")
+_OUR_PATH = re.compile(
+    rb"(?:/api)?/ws/[^/]+/?|/(?:socket|engine)\.io/?"
+    # Clients of ws-hub append nothing to their base address, or /ws.
+    rb"|/|/ws/?|/compat/ws-hub(?:/ws)?/?"
+)
 _VERSION = re.compile(rb"\r\nsec-websocket-version:[ \t]*13[ \t]*\r\n", re.IGNORECASE)
 _KEY = re.compile(rb"\r\nsec-websocket-key:[ \t]*\S", re.IGNORECASE)
 

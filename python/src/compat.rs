@@ -25,7 +25,7 @@ pub(crate) struct CompatSettings {
 
 impl CompatSettings {
     /// The media server needs all three of its settings.
-    pub(crate) fn into_config(self) -> PyResult<CompatConfig> {
+    pub(crate) fn into_config(self, max_frames_per_second: u32) -> PyResult<CompatConfig> {
         let systems = self.systems.iter().map(|name| {
             CompatSystem::from_name(name)
                 .ok_or_else(|| PyValueError::new_err(format!("COMPAT_SYSTEMS: {name:?}")))
@@ -45,6 +45,7 @@ impl CompatSettings {
             webrtc_secret: self.webrtc_secret.into(),
             calls_open: self.calls_open,
             livekit,
+            max_frames_per_second,
         })
     }
 }

@@ -105,7 +105,7 @@ impl Core {
                 Some((interval, timeout)) => arguments::heartbeat(Some(interval), Some(timeout))?,
                 None => None,
             },
-            compat: compat.into_config()?,
+            compat: compat.into_config(max_frames_per_second)?,
         };
         Ok(Self {
             config,
@@ -251,6 +251,21 @@ impl Core {
             Err(error) => tracing::debug!(%error, "a socket could not be taken over"),
         }
         Ok(())
+    }
+
+    #[pyo3(signature = (path, *, on_output))]
+    fn open_compat_bridge<'py>(
+        &self,
+        py: Python<'py>,
+        path: String,
+        on_output: Py<PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let on_output = Arc::new(on_output);
+        let output = Arc::new(BridgeOutput::new(move || call_soon(&on_output)));
+        self.run(py, move |service| async move {
+            let input = service.open_compat_bridge(&path, Arc::clone(&output))?;
+            Ok(SocketBridge::new(input, output))
+        })
     }
 
     #[pyo3(signature = (room_id, token, *, on_output))]

@@ -4,6 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chat_database::{CompatStore, Database};
+use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_hub::{BridgeOutput, Hub, StreamSource};
 use futures_util::FutureExt as _;
 
 use crate::calls::{self, Calls};
@@ -11,7 +13,7 @@ use crate::config::{CompatConfig, System};
 use crate::meetings::{self, Meetings};
 use crate::shared::{CompatError, ObjectIds, Primary, Request, Response, Target, resolve};
 use crate::webrtc::{self, Webrtc};
-use crate::ws_hub::{self, WsHub};
+use crate::ws_hub::{self, SocketLimits, WsHub};
 
 /// The faces of one service.
 #[derive(Debug)]
@@ -33,11 +35,16 @@ impl Compat {
     /// Prepares the systems that are to be served. If their tables are missing,
     /// every request is answered as unavailable; nothing here keeps the primary
     /// service from starting.
-    pub fn new(config: CompatConfig, database: &Database, primary: &Arc<dyn Primary>) -> Self {
+    pub fn new(
+        config: CompatConfig,
+        database: &Database,
+        hub: &Hub,
+        primary: &Arc<dyn Primary>,
+    ) -> Self {
         let faces = if config.systems.is_empty() {
             None
         } else {
-            Faces::open(&config, database, primary)
+            Faces::open(&config, database, hub, primary)
                 .inspect_err(|error| {
                     tracing::warn!(
                         reason = error.to_string(),
@@ -55,6 +62,53 @@ impl Compat {
         match resolve(path, &self.config.systems) {
             Some(target) => self.answer(&request, &target).await,
             None => Response::empty(404),
+        }
+    }
+
+    /// Takes over a socket if its path is one of ours, and gives it back otherwise.
+    pub fn accept(
+        &self,
+        source: StreamSource,
+        request: UpgradeRequest,
+        max_connections: Option<usize>,
+    ) -> Option<(StreamSource, UpgradeRequest)> {
+        match self.hub_at(&request.path) {
+            Some(ws_hub) => {
+                ws_hub.accept(source, request, self.limits(max_connections));
+                None
+            }
+            None => Some((source, request)),
+        }
+    }
+
+    /// Serves the socket of a path whose frames another server carries; none if the
+    /// path is not one of ours or the service is stopping.
+    pub fn open_bridge(&self, path: &str, output: Arc<BridgeOutput>) -> Option<BridgeInput> {
+        self.hub_at(path)?
+            .open_bridge(output, self.limits(None))
+            .ok()
+    }
+
+    /// Waits until messages accepted so far are stored and on their way.
+    pub async fn flush(&self) {
+        if let Some(faces) = &self.faces {
+            faces.ws_hub.flush().await;
+        }
+    }
+
+    /// Clients of ws-hub append nothing to their base address, or `/ws`.
+    fn hub_at(&self, path: &str) -> Option<&WsHub> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let is_ours = matches!(path, "" | "/ws" | "/compat/ws-hub" | "/compat/ws-hub/ws");
+        let is_served = self.config.systems.contains(&System::WsHub);
+        let faces = self.faces.as_ref().filter(|_| is_ours && is_served);
+        faces.map(|faces| &faces.ws_hub)
+    }
+
+    fn limits(&self, max_connections: Option<usize>) -> SocketLimits {
+        SocketLimits {
+            max_frames_per_second: self.config.max_frames_per_second,
+            max_connections,
         }
     }
 
@@ -91,6 +145,7 @@ impl Faces {
     fn open(
         config: &CompatConfig,
         database: &Database,
+        hub: &Hub,
         primary: &Arc<dyn Primary>,
     ) -> Result<Self, CompatError> {
         let store: CompatStore = database.compat_store()?;
@@ -98,7 +153,7 @@ impl Faces {
         Ok(Self {
             meetings: Meetings::new(config, store.clone(), Arc::clone(primary)),
             calls: Calls::new(config, store.clone(), Arc::clone(primary)),
-            ws_hub: WsHub::new(config, store.clone(), primary, &ids),
+            ws_hub: WsHub::new(config, store.clone(), primary, &ids, hub.clone()),
             webrtc: Webrtc::new(config, store, primary, &ids),
         })
     }

@@ -45,6 +45,8 @@ pub struct CompatConfig {
     pub calls_open: bool,
     /// None: routes that answer with a media token are not available.
     pub livekit: Option<LiveKitConfig>,
+    /// Of any kind, that one client may send in the long run.
+    pub max_frames_per_second: u32,
 }
 
 /// The media server of calls.

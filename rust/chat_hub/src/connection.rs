@@ -34,7 +34,7 @@ const LINGER: Duration = Duration::from_secs(5);
 pub struct ConnectionId(pub u64);
 
 /// Names a connection from any thread.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionRef {
     pub(crate) id: ConnectionId,
     pub(crate) shard: usize,

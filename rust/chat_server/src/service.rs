@@ -40,7 +40,7 @@ pub struct Service {
     chat: Arc<Chat>,
     gateway: Gateway,
     socket_io: SocketIo,
-    compat: Compat,
+    compat: Arc<Compat>,
     lock: RwLock<Option<InstanceLock>>,
     stopped: CancellationToken,
     handshakes: TaskTracker,
@@ -92,7 +92,8 @@ impl Service {
                 .run_until_cancelled_owned(cleaner::run(files)),
         );
         let primary: Arc<dyn Primary> = chat.clone();
-        let compat = Compat::new(config.compat, &chat.database, &primary);
+        let compat = Compat::new(config.compat, &chat.database, &hub, &primary);
+        let compat = Arc::new(compat);
         let backend: Arc<dyn ChatBackend> = chat.clone();
         let socket_io = if let Some(heartbeat) = config.conformance {
             SocketIo::for_conformance_suites(hub.clone(), heartbeat)
@@ -137,13 +138,17 @@ impl Service {
     /// be called on a thread of the runtime.
     pub fn accept_socket(&self, source: StreamSource, head: Vec<u8>, options: SocketOptions) {
         let (gateway, socket_io) = (self.gateway.clone(), self.socket_io.clone());
+        let compat = Arc::clone(&self.compat);
         self.handshakes.spawn(async move {
             let Some(request) = UpgradeRequest::parse(&head, &options.root_path) else {
                 return source.answer_and_close(FORBIDDEN);
             };
             let max_connections = options.max_connections;
             let refused = socket_io.accept(source, request, max_connections).await;
-            if let Err((source, request)) = refused {
+            let Err((source, request)) = refused else {
+                return;
+            };
+            if let Some((source, request)) = compat.accept(source, request, max_connections) {
                 gateway.accept(source, request, &options).await;
             }
         });
@@ -175,6 +180,20 @@ impl Service {
         self.compat.handle(request).await
     }
 
+    /// Serves the socket of a sibling system whose frames another server carries.
+    ///
+    /// # Errors
+    /// `HandshakeRefused`.
+    pub fn open_compat_bridge(
+        &self,
+        path: &str,
+        output: Arc<BridgeOutput>,
+    ) -> Result<BridgeInput, ServiceError> {
+        self.compat
+            .open_bridge(path, output)
+            .ok_or(ServiceError::HandshakeRefused)
+    }
+
     /// Resolves with the reason when this process may no longer serve; with none
     /// when the service stops.
     pub async fn lost(&self) -> Option<String> {
@@ -196,6 +215,7 @@ impl Service {
             self.handshakes.wait().await;
             self.chat.uploads.wait().await;
             self.chat.writer.flush_and_stop().await;
+            self.compat.flush().await;
         };
         if tokio::time::timeout(FLUSH_PATIENCE, accepted_is_done)
             .await

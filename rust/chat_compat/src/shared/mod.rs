@@ -10,6 +10,7 @@ mod response;
 mod routing;
 mod text;
 mod time;
+mod writer;
 
 pub(crate) use accounts::{Accounts, NewLogin};
 pub use error::CompatError;
@@ -22,3 +23,4 @@ pub use response::Response;
 pub(crate) use routing::{Method, Routed, route};
 pub(crate) use text::{is_email, leading_integer};
 pub(crate) use time::format_time;
+pub(crate) use writer::{Draft, MessageQueue};

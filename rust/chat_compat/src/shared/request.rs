@@ -64,17 +64,29 @@ impl Request {
             return Ok(Fields::default());
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(mut fields)) => {
-                fields.values_mut().for_each(replace_nul);
-                Ok(Fields(fields))
-            }
-            Ok(_) => Ok(Fields::default()),
+            Ok(value) => Ok(Fields::of(value)),
             Err(_) => Err(BodyError::NotJson),
         }
     }
 }
 
 impl Fields {
+    /// The members of an object; of any other value there are none.
+    pub(crate) fn of(value: Value) -> Self {
+        match value {
+            Value::Object(mut fields) => {
+                fields.values_mut().for_each(replace_nul);
+                Self(fields)
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// Takes a value out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
     /// The value of a field; null counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

@@ -4,7 +4,7 @@ use chat_database::compat::{Account, Registered, System};
 use serde::Serialize;
 
 use super::answers::{PersonAnswer, UserAnswer};
-use super::error::HubError;
+use super::error::RestError;
 use super::{Caller, WsHub};
 use crate::shared::{Fields, NewLogin, Request, Response, is_email};
 
@@ -17,16 +17,16 @@ struct SignedInAnswer<'a> {
 }
 
 impl WsHub {
-    pub(super) async fn register(&self, request: &Request) -> Result<Response, HubError> {
+    pub(super) async fn register(&self, request: &Request) -> Result<Response, RestError> {
         let new = check_registration(&request.fields()?)?;
         match self.accounts.register(new).await? {
             Registered::Created(account) => self.signed_in(201, &account),
-            Registered::EmailTaken => Err(HubError::refused(409, "Email already registered")),
-            Registered::UsernameTaken => Err(HubError::refused(409, "Username already taken")),
+            Registered::EmailTaken => Err(RestError::refused(409, "Email already registered")),
+            Registered::UsernameTaken => Err(RestError::refused(409, "Username already taken")),
         }
     }
 
-    pub(super) async fn log_in(&self, request: &Request) -> Result<Response, HubError> {
+    pub(super) async fn log_in(&self, request: &Request) -> Result<Response, RestError> {
         let fields = request.fields()?;
         let email = given(&fields, "email");
         let password = given(&fields, "password");
@@ -35,7 +35,7 @@ impl WsHub {
                 .into_iter()
                 .filter(|(_, value)| value.is_none())
                 .map(|(name, _)| format!("{name} is required"));
-            return Err(HubError::refused(
+            return Err(RestError::refused(
                 400,
                 missing.collect::<Vec<_>>().join(", "),
             ));
@@ -44,11 +44,11 @@ impl WsHub {
             .accounts
             .log_in_by_email(email, password.to_owned())
             .await?
-            .ok_or(HubError::refused(401, "Invalid credentials"))?;
+            .ok_or(RestError::refused(401, "Invalid credentials"))?;
         self.signed_in(200, &account)
     }
 
-    fn signed_in(&self, status: u16, account: &Account) -> Result<Response, HubError> {
+    fn signed_in(&self, status: u16, account: &Account) -> Result<Response, RestError> {
         let answer = SignedInAnswer {
             user: account.into(),
             token: &self.accounts.issue_token(account)?,
@@ -56,12 +56,12 @@ impl WsHub {
         Ok(Response::json(status, &answer))
     }
 
-    pub(super) async fn own_account(&self, caller: &Caller) -> Result<Response, HubError> {
+    pub(super) async fn own_account(&self, caller: &Caller) -> Result<Response, RestError> {
         let account = self
             .store
             .find_account(System::WsHub, &caller.id)
             .await?
-            .ok_or(HubError::refused(404, "User not found"))?;
+            .ok_or(RestError::refused(404, "User not found"))?;
         Ok(Response::json(200, &UserAnswer::from(&account)))
     }
 
@@ -69,7 +69,7 @@ impl WsHub {
         &self,
         caller: &Caller,
         request: &Request,
-    ) -> Result<Response, HubError> {
+    ) -> Result<Response, RestError> {
         let text = request.query("q").unwrap_or_default();
         let text = text.trim();
         let found = if text.is_empty() {
@@ -90,7 +90,7 @@ fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
 }
 
 /// All failures together, in the order of the fields.
-fn check_registration(fields: &Fields) -> Result<NewLogin, HubError> {
+fn check_registration(fields: &Fields) -> Result<NewLogin, RestError> {
     let mut failures = Vec::new();
     let mut check = |name: &str, failure: fn(&str) -> Option<&'static str>| {
         let value = given(fields, name);
@@ -116,7 +116,7 @@ fn check_registration(fields: &Fields) -> Result<NewLogin, HubError> {
         (password.chars().count() < 6).then_some("password must be at least 6 characters")
     });
     if !failures.is_empty() {
-        return Err(HubError::refused(400, failures.join(", ")));
+        return Err(RestError::refused(400, failures.join(", ")));
     }
     Ok(NewLogin {
         username: username.trim().to_owned(),

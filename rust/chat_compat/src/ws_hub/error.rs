@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::shared::{BodyError, CompatError, Response};
 
-pub(super) enum HubError {
+pub(super) enum RestError {
     Refused(u16, Cow<'static, str>),
     Failed(CompatError),
 }
 
-impl HubError {
+impl RestError {
     pub(super) fn refused(status: u16, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused(status, message.into())
     }
@@ -38,19 +38,19 @@ pub(crate) fn failure(is_temporary: bool) -> Response {
     }
 }
 
-impl From<CompatError> for HubError {
+impl From<CompatError> for RestError {
     fn from(error: CompatError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<DatabaseError> for HubError {
+impl From<DatabaseError> for RestError {
     fn from(error: DatabaseError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<BodyError> for HubError {
+impl From<BodyError> for RestError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => Self::refused(413, "Request body too large"),

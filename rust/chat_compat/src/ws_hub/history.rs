@@ -5,7 +5,7 @@ use chat_database::compat::System;
 use serde::Serialize;
 
 use super::answers::MessageAnswer;
-use super::error::HubError;
+use super::error::RestError;
 use super::{Caller, WsHub};
 use crate::shared::{Request, Response, leading_integer};
 
@@ -28,7 +28,7 @@ impl WsHub {
         caller: &Caller,
         room: &str,
         request: &Request,
-    ) -> Result<Response, HubError> {
+    ) -> Result<Response, RestError> {
         let room = self.readable_room(caller, room).await?.room;
         let number = |name| request.query(name).and_then(|text| leading_integer(&text));
         let page = number("page").unwrap_or(1).clamp(1, MAX_PAGE);

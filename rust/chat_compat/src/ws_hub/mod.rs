@@ -1,28 +1,34 @@
 //! The face of "Real-Time Chat Backend Setup" (contract file ws-hub.md): REST for
-//! accounts, rooms and history.
+//! accounts, rooms and history, and one socket for everything live.
 
 mod accounts;
 mod answers;
 mod error;
 mod history;
+mod live;
 mod rooms;
 
 use std::sync::Arc;
 
 use chat_database::CompatStore;
 use chat_database::compat::System;
+use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_hub::{BridgeOutput, Hub, HubError, StreamSource};
 use serde_json::json;
 
 pub(crate) use self::error::failure;
-use self::error::{HubError, refuse};
+use self::error::{RestError, refuse};
+use self::live::Live;
+pub(crate) use self::live::SocketLimits;
 use crate::config::{self, CompatConfig};
 use crate::shared::{Accounts, Method, ObjectIds, Primary, Request, Response, Routed, route};
 
 #[derive(Debug)]
 pub(crate) struct WsHub {
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     store: CompatStore,
     ids: Arc<ObjectIds>,
+    live: Arc<Live>,
 }
 
 /// Whoever a valid token names.
@@ -67,27 +73,55 @@ impl WsHub {
         store: CompatStore,
         primary: &Arc<dyn Primary>,
         ids: &Arc<ObjectIds>,
+        hub: Hub,
     ) -> Self {
-        let accounts = Accounts::new(
+        let accounts = Arc::new(Accounts::new(
             System::WsHub,
             config::System::WsHub.name(),
             &config.ws_hub_secret,
             store.clone(),
             Arc::clone(primary),
             Arc::clone(ids),
-        );
+        ));
+        let (live_accounts, live_ids) = (Arc::clone(&accounts), Arc::clone(ids));
         Self {
             accounts,
+            live: Arc::new(Live::new(hub, live_accounts, store.clone(), live_ids)),
             store,
             ids: Arc::clone(ids),
         }
+    }
+
+    /// Where sockets come in.
+    pub(crate) fn accept(
+        &self,
+        source: StreamSource,
+        request: UpgradeRequest,
+        limits: SocketLimits,
+    ) {
+        self.live.accept(source, request, limits);
+    }
+
+    /// # Errors
+    /// If the service is stopping.
+    pub(crate) fn open_bridge(
+        &self,
+        output: Arc<BridgeOutput>,
+        limits: SocketLimits,
+    ) -> Result<BridgeInput, HubError> {
+        self.live.open_bridge(output, limits)
+    }
+
+    /// Waits until accepted messages are stored and on their way.
+    pub(crate) async fn flush(&self) {
+        self.live.flush().await;
     }
 
     pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {
         match route(&request.head().method, |method| find(method, path)) {
             Routed::Found(found) => Box::pin(self.run(found, request))
                 .await
-                .unwrap_or_else(HubError::into_response),
+                .unwrap_or_else(RestError::into_response),
             Routed::WrongMethod(allowed) => {
                 refuse(405, "Method not allowed").with_header("allow", allowed)
             }
@@ -95,7 +129,7 @@ impl WsHub {
         }
     }
 
-    async fn run(&self, route: Route<'_>, request: &Request) -> Result<Response, HubError> {
+    async fn run(&self, route: Route<'_>, request: &Request) -> Result<Response, RestError> {
         match route {
             Route::Health => Ok(Response::json(200, &json!({"status": "Server running"}))),
             Route::Register => self.register(request).await,
@@ -115,18 +149,18 @@ impl WsHub {
     }
 
     /// Reads `Authorization: Bearer <token>`, in exactly this form.
-    fn caller(&self, request: &Request) -> Result<Caller, HubError> {
+    fn caller(&self, request: &Request) -> Result<Caller, RestError> {
         let header = request.head().authorization.as_deref();
         let header = header
             .filter(|header| !header.is_empty())
-            .ok_or(HubError::refused(401, "No token provided"))?;
+            .ok_or(RestError::refused(401, "No token provided"))?;
         let token = header
             .strip_prefix("Bearer ")
-            .ok_or(HubError::refused(401, "Invalid token format"))?;
+            .ok_or(RestError::refused(401, "Invalid token format"))?;
         let claims = self
             .accounts
             .verify_token(token)
-            .ok_or(HubError::refused(401, "Invalid or expired token"))?;
+            .ok_or(RestError::refused(401, "Invalid or expired token"))?;
         Ok(Caller { id: claims.user_id })
     }
 }

@@ -8,7 +8,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 
 use super::answers::RoomAnswer;
-use super::error::HubError;
+use super::error::RestError;
 use super::{Caller, WsHub};
 use crate::shared::{Fields, Request, Response};
 
@@ -19,7 +19,7 @@ impl WsHub {
         &self,
         caller: &Caller,
         request: &Request,
-    ) -> Result<Response, HubError> {
+    ) -> Result<Response, RestError> {
         let rooms = if request.query("type").as_deref() == Some("public") {
             self.store.list_public_rooms(System::WsHub).await?
         } else {
@@ -35,7 +35,7 @@ impl WsHub {
         &self,
         caller: &Caller,
         request: &Request,
-    ) -> Result<Response, HubError> {
+    ) -> Result<Response, RestError> {
         let (room, others) = check_room(&request.fields()?, &caller.id)?;
         let new = NewRoom {
             system: System::WsHub,
@@ -45,46 +45,63 @@ impl WsHub {
             room,
         };
         match self.store.create_room(new).await? {
-            CreatedRoom::Created(room) => Ok(Response::json(201, &RoomAnswer::from(&room))),
+            CreatedRoom::Created(room) => {
+                self.live.room_created(&room, &caller.id);
+                Ok(Response::json(201, &RoomAnswer::from(&room)))
+            }
             CreatedRoom::Existing(room) => Ok(Response::json(200, &RoomAnswer::from(&room))),
-            CreatedRoom::NoParticipant => Err(HubError::refused(
+            CreatedRoom::NoParticipant => Err(RestError::refused(
                 400,
                 "One or more participant IDs are invalid",
             )),
-            CreatedRoom::NoCreator => Err(HubError::refused(404, "User not found")),
-            CreatedRoom::NameTaken => Err(HubError::refused(409, "Room already exists")),
+            CreatedRoom::NoCreator => Err(RestError::refused(404, "User not found")),
+            CreatedRoom::NameTaken => Err(RestError::refused(409, "Room already exists")),
         }
     }
 
-    pub(super) async fn get_room(&self, caller: &Caller, id: &str) -> Result<Response, HubError> {
+    pub(super) async fn get_room(&self, caller: &Caller, id: &str) -> Result<Response, RestError> {
         let room = self.readable_room(caller, id).await?;
         Ok(Response::json(200, &RoomAnswer::from(&room)))
     }
 
-    pub(super) async fn join_room(&self, caller: &Caller, id: &str) -> Result<Response, HubError> {
+    pub(super) async fn join_room(&self, caller: &Caller, id: &str) -> Result<Response, RestError> {
         let room = self.find_room(id).await?;
         if room.room.kind != RoomKind::Public {
-            return Err(HubError::refused(403, "Access denied"));
+            return Err(RestError::refused(403, "Access denied"));
         }
         let joined = self
             .store
             .add_participant(System::WsHub, id, &caller.id)
             .await?
-            .ok_or(HubError::refused(404, "User not found"))?;
+            .ok_or(RestError::refused(404, "User not found"))?;
         let room = match joined {
-            Joined::Added => self.find_room(id).await?,
+            Joined::Added => {
+                let room = self.find_room(id).await?;
+                self.live.room_joined(&room, &caller.id);
+                room
+            }
             Joined::Already => room,
         };
         Ok(Response::json(200, &RoomAnswer::from(&room)))
     }
 
-    pub(super) async fn leave_room(&self, caller: &Caller, id: &str) -> Result<Response, HubError> {
+    pub(super) async fn leave_room(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Response, RestError> {
         let left = self.store.leave_room(System::WsHub, id, &caller.id).await?;
         match left {
-            Left::NoRoom => Err(HubError::refused(404, "Room not found")),
-            Left::NotAMember => Err(HubError::refused(403, "You are not a member of this room")),
-            Left::Remains(_) => Ok(message("Left room successfully")),
-            Left::Deleted(_) => Ok(message("Left and room deleted")),
+            Left::NoRoom => Err(RestError::refused(404, "Room not found")),
+            Left::NotAMember => Err(RestError::refused(403, "You are not a member of this room")),
+            Left::Remains(room) => {
+                self.live.room_left(&room, &caller.id);
+                Ok(message("Left room successfully"))
+            }
+            Left::Deleted(rest) => {
+                self.live.room_deleted(id, &caller.id, &rest);
+                Ok(message("Left and room deleted"))
+            }
         }
     }
 
@@ -93,19 +110,19 @@ impl WsHub {
         &self,
         caller: &Caller,
         id: &str,
-    ) -> Result<RoomWithPeople, HubError> {
+    ) -> Result<RoomWithPeople, RestError> {
         let room = self.find_room(id).await?;
         if room.room.kind != RoomKind::Public && !room.has(&caller.id) {
-            return Err(HubError::refused(403, "Access denied"));
+            return Err(RestError::refused(403, "Access denied"));
         }
         Ok(room)
     }
 
-    async fn find_room(&self, id: &str) -> Result<RoomWithPeople, HubError> {
+    async fn find_room(&self, id: &str) -> Result<RoomWithPeople, RestError> {
         self.store
             .find_room(System::WsHub, id)
             .await?
-            .ok_or(HubError::refused(404, "Room not found"))
+            .ok_or(RestError::refused(404, "Room not found"))
     }
 }
 
@@ -114,8 +131,8 @@ fn message(text: &str) -> Response {
 }
 
 /// What to make and the ids of the others, checked in the order clients expect.
-fn check_room(fields: &Fields, creator: &str) -> Result<(RoomToMake, Vec<String>), HubError> {
-    let refused = |message: &'static str| Err(HubError::refused(400, message));
+fn check_room(fields: &Fields, creator: &str) -> Result<(RoomToMake, Vec<String>), RestError> {
+    let refused = |message: &'static str| Err(RestError::refused(400, message));
     let kind = fields.get("type").filter(|kind| **kind != json!(""));
     let listed = fields
         .get("participantIds")
@@ -129,7 +146,7 @@ fn check_room(fields: &Fields, creator: &str) -> Result<(RoomToMake, Vec<String>
         missing.push("participantIds is required");
     }
     if !missing.is_empty() {
-        return Err(HubError::refused(400, missing.join(", ")));
+        return Err(RestError::refused(400, missing.join(", ")));
     }
     let Some(kind) = kind.and_then(Value::as_str).and_then(RoomKind::from_name) else {
         return refused("type must be 'private' or 'group'");

@@ -1,0 +1,138 @@
+//! From an upgrade to a session, on either transport. Anybody may connect; who they
+//! are is for the first frame to say.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_gateway::{
+    BridgeInput, FrameBudget, SocketInput, UpgradeRequest, receive_bridge, receive_socket,
+};
+use chat_hub::{
+    BridgeOutput, Connection, DisconnectReason, Heartbeat, HubError, Link, NewConnection,
+    StreamSource,
+};
+use chat_websocket::{Decoder, DecoderConfig};
+
+use super::Live;
+use super::session::Session;
+
+/// A ping every 30 s; whoever has not answered when the next is due is gone.
+const HEARTBEAT: Heartbeat = Heartbeat {
+    interval: Duration::from_secs(30),
+    timeout: Duration::from_secs(30),
+};
+/// How long a socket may be nobody's.
+const AUTHENTICATION_PATIENCE: Duration = Duration::from_secs(30);
+/// Far more than any frame of a client needs.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// What the service allows sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketLimits {
+    pub(crate) max_frames_per_second: u32,
+    /// None: no limit.
+    pub(crate) max_connections: Option<usize>,
+}
+
+impl Live {
+    /// Takes over a socket; refused, it is dropped.
+    pub(crate) fn accept(
+        self: &Arc<Self>,
+        source: StreamSource,
+        mut request: UpgradeRequest,
+        limits: SocketLimits,
+    ) {
+        let mut input = SocketInput {
+            leftover: std::mem::take(&mut request.leftover),
+            decoder: Decoder::new(DecoderConfig {
+                max_message_bytes: MAX_MESSAGE_BYTES,
+                deflate: false,
+            }),
+            budget: FrameBudget::new(limits.max_frames_per_second),
+        };
+        let live = Arc::clone(self);
+        let new = NewConnection {
+            link: Link::Socket {
+                source,
+                preamble: Bytes::from(request.switching_protocols(None)),
+                deflate: false,
+            },
+            heartbeat: Some(HEARTBEAT),
+            session: Box::new(move |connection| {
+                Box::pin(async move {
+                    let mut session = Session::new(live, &connection);
+                    let deadline = deadline(&connection, &session);
+                    let reason = tokio::select! {
+                        reason = receive_socket(&connection, &mut session, &mut input) => reason,
+                        reason = deadline => reason,
+                    };
+                    finish(connection, &session, reason).await;
+                })
+            }),
+        };
+        if let Err(error) = self
+            .hub
+            .attach(new, None, Vec::new(), limits.max_connections)
+        {
+            tracing::debug!(%error, "a socket could not be attached");
+        }
+    }
+
+    /// Serves a client whose frames another server carries.
+    ///
+    /// # Errors
+    /// If the service is stopping.
+    pub(crate) fn open_bridge(
+        self: &Arc<Self>,
+        output: Arc<BridgeOutput>,
+        limits: SocketLimits,
+    ) -> Result<BridgeInput, HubError> {
+        let (input, mut frames) = BridgeInput::channel();
+        let mut budget = FrameBudget::new(limits.max_frames_per_second);
+        let live = Arc::clone(self);
+        let new = NewConnection {
+            link: Link::Bridge(output),
+            heartbeat: None,
+            session: Box::new(move |connection| {
+                Box::pin(async move {
+                    let mut session = Session::new(live, &connection);
+                    let deadline = deadline(&connection, &session);
+                    let reason = tokio::select! {
+                        () = receive_bridge(&connection, &mut session, &mut frames, &mut budget) => {
+                            DisconnectReason::ClientClosed
+                        }
+                        reason = deadline => reason,
+                    };
+                    finish(connection, &session, reason).await;
+                })
+            }),
+        };
+        self.hub
+            .attach(new, None, Vec::new(), limits.max_connections)?;
+        Ok(input)
+    }
+}
+
+/// Resolves if the socket is still nobody's after a while.
+fn deadline(
+    connection: &Rc<Connection>,
+    session: &Session,
+) -> impl Future<Output = DisconnectReason> + use<> {
+    let (connection, user) = (Rc::clone(connection), session.user());
+    async move {
+        tokio::time::sleep(AUTHENTICATION_PATIENCE).await;
+        if user.get().is_some() {
+            connection.closing().await;
+        }
+        // Already ended, this reason does not count.
+        DisconnectReason::Dismissed(1008, "authentication timed out")
+    }
+}
+
+async fn finish(connection: Rc<Connection>, session: &Session, reason: DisconnectReason) {
+    connection.disconnect(reason);
+    session.end();
+    connection.finish().await;
+}

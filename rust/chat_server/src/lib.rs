@@ -34,8 +34,8 @@ pub use chat_database::{
 pub use chat_gateway::{BridgeInput, SocketOptions};
 pub use chat_hub::{BridgeOutput, Heartbeat, OutputBatch, StreamSource};
 pub use chat_protocol::EncodedFrame;
-pub use chat_storage::{Category, GcsConfig, GcsUrls, MediaType};
 pub use chat_socketio::{EngineRequest, HttpAnswer};
+pub use chat_storage::{Category, GcsConfig, GcsUrls, MediaType};
 pub use config::ServiceConfig;
 pub use error::ServiceError;
 pub use files::{

@@ -1,7 +1,7 @@
 # Everything a person or the CI does with this project. "make" alone lists the targets.
 #
-# Needs Rust, Python 3.11 or later with its venv module, a C compiler and make, for the tests also Node; the rest comes from the package
-# registries into .venv and target. Stamp files in .venv remember what is installed and built.
+# Needs Rust, Python 3.11 or later with its venv module, a C compiler and make, for the tests also Node; the rest comes
+# from the package registries into .venv and target. Stamp files in .venv remember what is installed and built.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -93,7 +93,7 @@ $(VENV)/.tools: $(VENV)/.pip pyproject.toml
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml
 	$(PIP) install --group bench
 	@mkdir -p $(BENCH_TOOLS)
-	-npm install --silent --no-audit --no-fund --prefix $(BENCH_TOOLS) bun@1.4.5
+	-npm install --silent --no-audit --no-fund --prefix $(BENCH_TOOLS) bun@1.4.5 socket.io@4.8.4
 	@# socketify needs a libuv, which Debian and Ubuntu have as a package that need not be installed for this.
 	@# The benchmark says so if it is missing.
 	-ldconfig -p | grep -q libuv.so.1 || ! command -v apt-get > /dev/null || \

@@ -43,8 +43,14 @@ def _start_fastapi(folder: Path) -> Server:
     return uvicorn_server("servers.fastapi_chat:app", folder, {})
 
 
+def _start_socket_io(folder: Path) -> Server:
+    command = ["node", str(SERVERS / "socket_io_chat.mjs"), str(INSTALLED)]
+    return Server(command, folder, {}, welcomes=True, dialect="socket_io")
+
+
 BUN = Reference("uWebSockets in Bun", "bun", _start_bun)
 SOCKETIFY = Reference("uWebSockets in socketify", "socketify", _start_socketify)
 PICOWS = Reference("picows on uvloop", "picows", _start_picows)
 FASTAPI = Reference("FastAPI connection manager", "fastapi", _start_fastapi)
+SOCKET_IO = Reference("Socket.IO on Node", "socket_io", _start_socket_io)
 FAST = (BUN, SOCKETIFY, PICOWS)

@@ -19,7 +19,19 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from load_client import build_client
-from scenarios import churn, connects, disturbers, fan_out, idle, ingest, latency, logins, requests, uploads
+from scenarios import (
+    churn,
+    connects,
+    disturbers,
+    fan_out,
+    idle,
+    ingest,
+    latency,
+    logins,
+    requests,
+    socket_io_room,
+    uploads,
+)
 from table import Row, at_most, print_table
 from workshop import Workshop
 
@@ -27,6 +39,7 @@ SCENARIOS: dict[str, Callable[[Workshop], list[Row]]] = {
     "fan_out": fan_out.measure,
     "fan_out_large": fan_out.measure_large,
     "fan_out_rooms": fan_out.measure_rooms,
+    "socket_io_room": socket_io_room.measure,
     "latency": latency.measure,
     "latency_burst": latency.measure_burst,
     "ingest": ingest.measure,

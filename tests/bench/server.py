@@ -30,14 +30,22 @@ class Server:
         folder: its working folder, made if it is missing.
         environment: its settings.
         welcomes: whether it sends a first frame to each socket.
+        dialect: what is spoken, ``plain`` or ``socket_io``.
     """
 
     def __init__(
-        self, command: Sequence[str | Path], folder: Path, environment: dict[str, str], *, welcomes: bool = False
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        environment: dict[str, str],
+        *,
+        welcomes: bool = False,
+        dialect: str = "plain",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log_path = folder / "server.log"
         self._welcomes = welcomes
+        self._dialect = dialect
         kept = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -60,7 +68,7 @@ class Server:
     @property
     def plan(self) -> dict[str, Any]:
         """What the load client must know about it."""
-        return {"pid": self._process.pid, "address": self.address, "welcomes": self._welcomes}
+        return {"pid": self._process.pid, "address": self.address, "welcomes": self._welcomes, "dialect": self._dialect}
 
     def get(self, path: str, token: str) -> bytes:
         """The body of one GET with a token."""
@@ -91,11 +99,13 @@ class Server:
         raise RuntimeError(f"the server did not start:\n{self._log_path.read_text(errors='replace')}")
 
 
-def uvicorn_server(application: str, folder: Path, environment: dict[str, str], *, welcomes: bool = False) -> Server:
+def uvicorn_server(
+    application: str, folder: Path, environment: dict[str, str], *, welcomes: bool = False, dialect: str = "plain"
+) -> Server:
     """An ASGI application under uvicorn."""
     command = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(BENCH_FOLDER)]
     command += ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
-    return Server(command, folder, environment, welcomes=welcomes)
+    return Server(command, folder, environment, welcomes=welcomes, dialect=dialect)
 
 
 def our_server(folder: Path, environment: dict[str, str]) -> Server:

@@ -248,7 +248,7 @@ impl Room {
         let content_bytes = self.content_bytes;
         sockets
             .get(socket)
-            .queue_text(|out| marker.append_message(out, content_bytes));
+            .queue_message(|out| marker.append_message(out, content_bytes));
         if self.touched.last() != Some(&socket) {
             self.touched.push(socket);
         }

@@ -22,6 +22,7 @@ mod requests;
 mod server_process;
 mod session;
 mod socket;
+mod socket_io;
 mod timer;
 
 use std::io::{BufRead, BufReader};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use crate::error::BenchError;
-use crate::plan::{Place, Server};
+use crate::plan::{Dialect, Place, Server};
 use crate::socket::{Handler, Socket};
 use crate::timer::Timer;
 
@@ -32,13 +32,20 @@ pub(crate) trait Driver: Handler {
 pub(crate) struct Sockets {
     registry: Registry,
     address: SocketAddr,
+    dialect: Dialect,
     sockets: Vec<Socket>,
 }
 
 impl Sockets {
     /// Connects socket `index`, which is an old one or the next one.
     pub(crate) fn connect(&mut self, index: usize, path: &str) -> Result<(), BenchError> {
-        let socket = Socket::connect(&self.registry, Token(index), self.address, path)?;
+        let socket = Socket::connect(
+            &self.registry,
+            Token(index),
+            self.address,
+            path,
+            self.dialect,
+        )?;
         match self.sockets.get_mut(index) {
             Some(old) => *old = socket,
             None => self.sockets.push(socket),
@@ -75,6 +82,7 @@ impl Network {
             sockets: Sockets {
                 registry: poll.registry().try_clone()?,
                 address: address.map_err(|_| BenchError::Plan("an address is host:port"))?,
+                dialect: server.dialect,
                 sockets: Vec::new(),
             },
             poll,

@@ -32,6 +32,19 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// Whether a socket counts as open only when its first text has come.
     pub(crate) welcomes: bool,
+    #[serde(default)]
+    pub(crate) dialect: Dialect,
+}
+
+/// What is spoken in the texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Dialect {
+    /// Messages are JSON objects.
+    #[default]
+    Plain,
+    /// Messages are arguments of Socket.IO events.
+    SocketIo,
 }
 
 /// Where one socket connects to.

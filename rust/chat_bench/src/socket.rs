@@ -14,6 +14,8 @@ use mio::{Interest, Registry, Token};
 use crate::error::BenchError;
 use crate::frame::{self, Opcode};
 use crate::handshake;
+use crate::plan::Dialect;
+use crate::socket_io;
 
 /// 1000, "normal closure".
 const NORMAL_CLOSURE: [u8; 2] = 1000_u16.to_be_bytes();
@@ -40,6 +42,7 @@ enum State {
 pub(crate) struct Socket {
     stream: TcpStream,
     state: State,
+    dialect: Dialect,
     /// The start of a frame whose rest has not come.
     unfinished: Vec<u8>,
     /// What the stream has not taken.
@@ -53,6 +56,7 @@ impl Socket {
         token: Token,
         address: SocketAddr,
         path: &str,
+        dialect: Dialect,
     ) -> Result<Self, BenchError> {
         let mut stream = TcpStream::connect(address)?;
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -60,6 +64,7 @@ impl Socket {
         Ok(Self {
             stream,
             state: State::Connecting,
+            dialect,
             unfinished: Vec::new(),
             outgoing: handshake::request(&address.to_string(), path).into_bytes(),
         })
@@ -68,6 +73,14 @@ impl Socket {
     /// Queues a text; [`Socket::flush`] sends it.
     pub(crate) fn queue_text(&mut self, write_text: impl FnOnce(&mut Vec<u8>)) {
         frame::append(&mut self.outgoing, Opcode::Text, write_text);
+    }
+
+    /// Queues a message, in the form of the dialect.
+    pub(crate) fn queue_message(&mut self, write_message: impl FnOnce(&mut Vec<u8>)) {
+        match self.dialect {
+            Dialect::Plain => self.queue_text(write_message),
+            Dialect::SocketIo => self.queue_text(|out| socket_io::append_event(out, write_message)),
+        }
     }
 
     /// Queues the start of the closing handshake.
@@ -186,7 +199,18 @@ impl Socket {
             let payload = &bytes[taken..][frame.payload.clone()];
             taken += frame.payload.end;
             match frame.opcode {
-                Opcode::Text => handler.on_text(index, payload, at),
+                Opcode::Text => {
+                    let answer = match self.dialect {
+                        Dialect::Plain => None,
+                        Dialect::SocketIo => socket_io::answer(payload),
+                    };
+                    match answer {
+                        Some(answer) => frame::append(&mut self.outgoing, Opcode::Text, |out| {
+                            out.extend_from_slice(answer);
+                        }),
+                        None => handler.on_text(index, payload, at),
+                    }
+                }
                 Opcode::Ping => frame::append(&mut self.outgoing, Opcode::Pong, |out| {
                     out.extend_from_slice(payload);
                 }),

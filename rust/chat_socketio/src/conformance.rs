@@ -63,33 +63,27 @@ impl Face for Echo {
     }
 
     fn event<'a>(&'a self, socket: &'a Socket, event: Event) -> BoxFuture<'a, ()> {
-        match (event.name.as_str(), event.ack) {
-            ("message", _) => socket.emit("message-back", &event.payload),
-            ("message-with-ack", Some(ack)) => ack.send(&event.payload),
-            // Asks the client, and tells it what it answered.
-            ("ask", _) => {
-                let socket = socket.clone();
-                tokio::spawn(async move {
-                    let answer = socket
-                        .emit_with_ack("question", &event.payload, Duration::from_secs(5))
-                        .await;
-                    if let Ok(answer) = answer {
-                        socket.emit("answer", &answer);
-                    }
-                });
-            }
-            ("join", _) => {
-                if let Some(Value::String(room)) = event.payload.args.first() {
-                    socket.join(room);
+        let Event { name, payload, ack } = event;
+        let room = payload.args.first().and_then(Value::as_str);
+        match (name.as_str(), room) {
+            ("message", _) => socket.emit("message-back", &payload),
+            ("message-with-ack", _) => {
+                if let Some(ack) = ack {
+                    ack.send(&payload);
                 }
             }
-            // To everybody in the room but the sender.
-            ("say", _) => {
-                if let Some(Value::String(room)) = event.payload.args.first() {
-                    let namespace = socket.namespace();
-                    namespace.emit_to(room, "said", &event.payload, Some(socket));
+            ("ask", _) => ask(socket.clone(), payload),
+            ("join", Some(room)) => {
+                socket.join(room);
+                if let Some(ack) = ack {
+                    ack.send(&Payload::default());
                 }
             }
+            ("say", Some(room)) => {
+                let namespace = socket.namespace();
+                namespace.emit_to(room, "said", &payload, Some(socket));
+            }
+            ("tell", Some(room)) => socket.namespace().emit_to(room, "told", &payload, None),
             ("leave", _) => socket.disconnect(),
             _ => {}
         }
@@ -103,6 +97,18 @@ impl Face for Echo {
     ) -> BoxFuture<'a, ()> {
         async {}.boxed()
     }
+}
+
+/// Asks the client, and tells it what it answered.
+fn ask(socket: Socket, question: Payload) {
+    tokio::spawn(async move {
+        let answer = socket
+            .emit_with_ack("question", &question, Duration::from_secs(5))
+            .await;
+        if let Ok(answer) = answer {
+            socket.emit("answer", &answer);
+        }
+    });
 }
 
 /// The same below Socket.IO.

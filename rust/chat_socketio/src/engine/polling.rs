@@ -18,6 +18,9 @@ use crate::engine::upgrade::Candidate;
 
 /// POSTs that may wait for the session.
 const INPUT_BODIES: usize = 4;
+/// How long a GET waits at most. A server in front that stops waits for its requests
+/// to end before it tells anybody.
+const LONGEST_POLL: Duration = Duration::from_secs(5);
 /// How long a GET waits for an upgrade that is under way before it is released:
 /// as long as the reference server takes for it.
 const UPGRADE_POLL_WAIT: Duration = Duration::from_millis(100);
@@ -144,7 +147,7 @@ impl SessionState {
             requests.phase
         };
         let _waiting = Waiting(self, |requests| requests.get_waits = false);
-        let deadline = Instant::now() + UPGRADE_POLL_WAIT;
+        let begun = Instant::now();
         loop {
             let batch = self.output.take();
             if batch.close.is_some() || !batch.frames.is_empty() {
@@ -156,11 +159,16 @@ impl SessionState {
             }
             let released = || Ok(HttpAnswer::packets(vec![NOOP]));
             match self.phase() {
-                Phase::Polling => self.changed.notified().await,
                 // It was there before the probe: the client waits for its end.
                 Phase::Probing if begun_in == Phase::Polling => return released(),
-                Phase::Probing => {
-                    let changed = tokio::time::timeout_at(deadline, self.changed.notified());
+                phase @ (Phase::Polling | Phase::Probing) => {
+                    let patience = if phase == Phase::Polling {
+                        LONGEST_POLL
+                    } else {
+                        UPGRADE_POLL_WAIT
+                    };
+                    let changed = self.changed.notified();
+                    let changed = tokio::time::timeout_at(begun + patience, changed);
                     if changed.await.is_err() {
                         return released();
                     }

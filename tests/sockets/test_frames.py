@@ -58,10 +58,11 @@ def test_typing_goes_to_the_others_as_a_truth_value(chat: Chat) -> None:
         ("", False),
         ([], False),
     ]
-    for sent, _ in values:
-        first.send({"type": "typing", "typing": sent})
-    first.send({"type": "typing"})
-    frames = [other.expect("typing") for _ in range(len(values) + 1)]
+    frames = []
+    # One after the other: of several at once only the newest may be sent.
+    for message in (*({"type": "typing", "typing": sent} for sent, _ in values), {"type": "typing"}):
+        first.send(message)
+        frames.append(other.expect("typing"))
     assert list(frames[0]) == ["type", "user_id", "username", "typing", "timestamp"]
     assert (frames[0]["user_id"], frames[0]["username"]) == (ana.id, ana.username)
     assert [frame["typing"] for frame in frames] == [*(shown for _, shown in values), False]

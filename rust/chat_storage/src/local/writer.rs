@@ -3,7 +3,7 @@
 //!
 //! The bytes go to the disk past the page cache, and of all uploads only one
 //! writes at a time. That halves the work, and whoever else needs the disk, the
-//! database above all, waits for one buffer at most: beside ten uploads through the
+//! database above all, waits for one piece at most: beside ten uploads through the
 //! page cache the slowest messages waited a tenth of a second for their commit.
 
 use std::fs::File;
@@ -21,7 +21,9 @@ use crate::key::ObjectKey;
 
 /// What is gathered for one visit to a blocking thread. A writer holds two of
 /// them: one that fills and one that is written.
-const BUFFER_BYTES: usize = 512 * 1024;
+const BUFFER_BYTES: usize = 1024 * 1024;
+/// What is written at once.
+const PIECE_BYTES: usize = 256 * 1024;
 /// What disks want the addresses and lengths of direct writes to be multiples of.
 const BLOCK_BYTES: usize = 4096;
 
@@ -94,8 +96,10 @@ impl Incoming {
         self.size += buffer.len() as u64;
         let padded = buffer.len().next_multiple_of(BLOCK_BYTES);
         buffer.resize(padded, 0);
-        let _turn = self.place.folder.writing_turn();
-        self.file.write_all(buffer)?;
+        for piece in buffer.chunks(PIECE_BYTES) {
+            let _turn = self.place.folder.writing_turn();
+            self.file.write_all(piece)?;
+        }
         buffer.clear();
         Ok(())
     }

@@ -64,10 +64,6 @@ class CompatSettings(EnvironmentSettings):
         default=21_600, ge=1, le=315_360_000, description="a whole number of seconds from 1 to 315360000"
     )
     compat_calls_open: bool = Field(default=False, description="true or false")
-    compat_meetings_open: bool = Field(default=False, description="true or false")
-    meetings_empty_seconds: int = Field(
-        default=300, ge=1, le=31_536_000, description="a whole number of seconds from 1 to 31536000"
-    )
 
     mongodb_uri: SecretStr | None = Field(default=None, description="nothing")
     mongo_uri: SecretStr | None = Field(default=None, description="nothing")

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chat_database::{CompatStore, Database};
 use chat_gateway::{BridgeInput, UpgradeRequest};
 use chat_hub::{BridgeOutput, Hub, StreamSource};
+use chat_socketio::{Face, Namespace};
 use futures_util::FutureExt as _;
 
 use crate::calls::{self, Calls};
@@ -14,6 +15,9 @@ use crate::meetings::{self, Meetings};
 use crate::shared::{CompatError, ObjectIds, Primary, Request, Response, Target, resolve};
 use crate::webrtc::{self, Webrtc};
 use crate::ws_hub::{self, SocketLimits, WsHub};
+
+/// Where clients of calls listen: below their base address or at the origin.
+const CALLS_NAMESPACES: [&str; 2] = ["/compat/calls", "/"];
 
 /// The faces of one service.
 #[derive(Debug)]
@@ -54,6 +58,21 @@ impl Compat {
                 .ok()
         };
         Self { config, faces }
+    }
+
+    /// The namespaces of Socket.IO, and what is behind them.
+    pub fn socket_io_faces(&self, hub: &Hub) -> Vec<(Namespace, Arc<dyn Face>)> {
+        let Some(faces) = &self.faces else {
+            return Vec::new();
+        };
+        let mut namespaces = Vec::new();
+        if self.config.systems.contains(&System::Calls) {
+            let face = faces.calls.socket_face();
+            namespaces.extend(
+                CALLS_NAMESPACES.map(|name| (Namespace::new(hub.clone(), name), Arc::clone(&face))),
+            );
+        }
+        namespaces
     }
 
     /// Answers a request below one of the mounts.
@@ -152,7 +171,14 @@ impl Faces {
         let ids = Arc::new(ObjectIds::new()?);
         Ok(Self {
             meetings: Meetings::new(config, store.clone(), Arc::clone(primary)),
-            calls: Calls::new(config, store.clone(), Arc::clone(primary)),
+            calls: Calls::new(
+                config,
+                store.clone(),
+                Arc::clone(primary),
+                CALLS_NAMESPACES
+                    .map(|name| Namespace::new(hub.clone(), name))
+                    .to_vec(),
+            ),
             ws_hub: WsHub::new(config, store.clone(), primary, &ids, hub.clone()),
             webrtc: Webrtc::new(config, store, primary, &ids),
         })

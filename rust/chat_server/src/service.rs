@@ -102,7 +102,7 @@ impl Service {
                 max_packets_per_second: config.max_frames_per_second,
                 ..SocketIoConfig::default()
             };
-            SocketIo::new(options, hub.clone(), [])
+            SocketIo::new(options, hub.clone(), compat.socket_io_faces(&hub))
         };
         let gateway = Gateway::new(
             GatewayConfig {

@@ -6,35 +6,34 @@
 //! carries a token.
 
 use std::fmt;
-use std::sync::OnceLock;
 
+use chat_socketio::Namespace;
 use serde::Serialize;
-use serde_json::value::{self, RawValue};
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::socket::emit_to_listeners;
 use crate::shared::BoxFuture;
 
-/// Gets an event's name and its one argument.
-type Listener = Box<dyn Fn(&'static str, Box<RawValue>) + Send + Sync>;
-
-#[derive(Default)]
 pub(super) struct Announcements {
     one_change_at_a_time: Mutex<()>,
-    listener: OnceLock<Listener>,
+    namespaces: Vec<Namespace>,
 }
 
-/// The object of an announcement as its JSON text, keys in their order.
-pub(super) fn to_raw(data: &impl Serialize) -> Box<RawValue> {
+/// The object of an announcement.
+pub(super) fn to_data(data: &impl Serialize) -> Value {
     // Plain data with string keys: there is nothing that can fail.
-    value::to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
-#[derive(Serialize)]
-struct Argument {
-    data: Box<RawValue>,
+    serde_json::to_value(data).unwrap_or_default()
 }
 
 impl Announcements {
+    pub(super) fn new(namespaces: Vec<Namespace>) -> Self {
+        Self {
+            one_change_at_a_time: Mutex::default(),
+            namespaces,
+        }
+    }
+
     /// Makes a change and announces what `news` finds in its outcome.
     ///
     /// # Cancel safety
@@ -43,12 +42,12 @@ impl Announcements {
         &self,
         event: &'static str,
         change: BoxFuture<'_, Result<T, E>>,
-        news: impl FnOnce(&T) -> Option<Box<RawValue>>,
+        news: impl FnOnce(&T) -> Option<Value>,
     ) -> Result<T, E> {
         let _order = self.one_change_at_a_time.lock().await;
         let outcome = change.await?;
-        if let (Some(listener), Some(data)) = (self.listener.get(), news(&outcome)) {
-            listener(event, to_raw(&Argument { data }));
+        if let Some(data) = news(&outcome) {
+            emit_to_listeners(&self.namespaces, event, json!({ "data": data }));
         }
         Ok(outcome)
     }

@@ -7,6 +7,7 @@ mod error;
 mod livekit;
 mod one_to_one;
 mod rooms;
+mod socket;
 mod users;
 
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use std::sync::Arc;
 use chat_database::CompatStore;
 use chat_database::compat::CallUser;
 use chat_protocol::ids::UserId;
+use chat_socketio::{Face, Namespace};
 
 use self::announcements::Announcements;
 pub(crate) use self::error::failure;
 use self::error::{CallError, refuse};
 use self::livekit::LiveKit;
+use self::socket::CallsSocket;
 use crate::config::CompatConfig;
 use crate::shared::{Method, Primary, Request, Response, Routed, route};
 
@@ -86,14 +89,23 @@ impl Calls {
         config: &CompatConfig,
         store: CompatStore,
         primary: Arc<dyn Primary>,
+        namespaces: Vec<Namespace>,
     ) -> Self {
         Self {
             is_open: config.calls_open,
             store,
             primary,
             livekit: config.livekit.clone().map(LiveKit::new),
-            announcements: Announcements::default(),
+            announcements: Announcements::new(namespaces),
         }
+    }
+
+    /// What decides who hears the announcements.
+    pub(crate) fn socket_face(&self) -> Arc<dyn Face> {
+        Arc::new(CallsSocket {
+            is_open: self.is_open,
+            primary: Arc::clone(&self.primary),
+        })
     }
 
     pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {

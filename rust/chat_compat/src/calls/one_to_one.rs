@@ -3,7 +3,7 @@
 use chat_database::compat::{CallStatus, CallWithParties, MediaRoom};
 use serde_json::json;
 
-use super::announcements::to_raw;
+use super::announcements::to_data;
 use super::answers::{CallAnswer, EndedAnswer, WithToken};
 use super::error::{CallError, Checker};
 use super::users::MAX_NAME_CHARACTERS;
@@ -45,7 +45,7 @@ impl Calls {
                     let call = create.await?;
                     Ok::<_, CallError>(CallWithParties { call, from, to })
                 }),
-                |call| Some(to_raw(&CallAnswer::from(call))),
+                |call| Some(to_data(&CallAnswer::from(call))),
             )
             .await?;
         let answer = WithToken {
@@ -68,7 +68,7 @@ impl Calls {
         let ended = self
             .announcements
             .change("call.ended", Box::pin(self.store.end_call(call)), |ended| {
-                ended.is_news.then(|| to_raw(&json!({"callId": ended.id})))
+                ended.is_news.then(|| json!({"callId": ended.id}))
             })
             .await?;
         let answer = EndedAnswer {

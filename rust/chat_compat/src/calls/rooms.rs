@@ -3,7 +3,7 @@
 use chat_database::compat::CallRoom;
 use serde_json::json;
 
-use super::announcements::to_raw;
+use super::announcements::to_data;
 use super::answers::{JoinedAnswer, RoomAnswer, UserAnswer, WithToken};
 use super::error::{CallError, Checker};
 use super::users::MAX_NAME_CHARACTERS;
@@ -21,7 +21,7 @@ impl Calls {
             .change(
                 "room.created",
                 Box::pin(self.store.create_call_room(uuid(), name, uuid())),
-                |room| Some(to_raw(&RoomAnswer::from(room))),
+                |room| Some(to_data(&RoomAnswer::from(room))),
             )
             .await?;
         Ok(Response::json(201, &RoomAnswer::from(&room)))
@@ -70,7 +70,7 @@ impl Calls {
             .change(
                 "room.joined",
                 Box::pin(self.store.join_call_room(room, user)),
-                |()| Some(to_raw(&joined)),
+                |()| Some(joined),
             )
             .await?;
         Ok(answer)

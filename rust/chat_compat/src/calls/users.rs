@@ -3,7 +3,7 @@
 use chat_database::compat::NewCallUser;
 use serde_json::json;
 
-use super::announcements::to_raw;
+use super::announcements::to_data;
 use super::answers::{DeviceAnswer, UserAnswer};
 use super::error::{CallError, Checker};
 use super::{Caller, Calls};
@@ -31,7 +31,7 @@ impl Calls {
             .change(
                 "user.registered",
                 Box::pin(self.store.create_call_user(new)),
-                |user| Some(to_raw(&json!({"id": user.id, "name": user.name}))),
+                |user| Some(json!({"id": user.id, "name": user.name})),
             )
             .await?;
         Ok(Response::json(201, &UserAnswer::from(&user)))
@@ -60,7 +60,7 @@ impl Calls {
             .change(
                 "device.updated",
                 Box::pin(self.store.attach_call_device(user, peer)),
-                |user| Some(to_raw(&DeviceAnswer::of(user)?)),
+                |user| Some(to_data(&DeviceAnswer::of(user)?)),
             )
             .await?;
         Ok(Response::json(200, &UserAnswer::from(&user)))

@@ -1,0 +1,70 @@
+//! Socket.IO, on which clients of this system only listen: they send no events.
+
+use std::sync::Arc;
+
+use chat_hub::DisconnectReason;
+use chat_socketio::{Event, Face, Namespace, Payload, Refusal, Socket};
+use futures_util::FutureExt as _;
+use serde_json::{Map, Value};
+
+use crate::shared::{BoxFuture, Primary, socket_token};
+
+/// Everybody who hears announcements.
+const LISTENERS: &str = "calls";
+
+/// Lets listeners in: in secure mode those with an IzpoChat account.
+#[derive(Debug)]
+pub(super) struct CallsSocket {
+    pub(super) is_open: bool,
+    pub(super) primary: Arc<dyn Primary>,
+}
+
+/// Emits to all listeners of these namespaces.
+pub(super) fn emit_to_listeners(namespaces: &[Namespace], event: &str, argument: Value) {
+    let payload = Payload::from(argument);
+    for namespace in namespaces {
+        namespace.emit_to(LISTENERS, event, &payload, None);
+    }
+}
+
+impl Face for CallsSocket {
+    fn connect<'a>(
+        &'a self,
+        socket: &'a Socket,
+        auth: Map<String, Value>,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        async move {
+            if self.is_open {
+                return Ok(());
+            }
+            let refused = || Refusal::new("Authentication error");
+            let token = socket_token(socket, &auth).ok_or_else(refused)?;
+            match self.primary.find_bearer(&token).await {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err(refused()),
+                Err(error) => {
+                    error.log("calls");
+                    Err(refused())
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn connected<'a>(&'a self, socket: &'a Socket) -> BoxFuture<'a, ()> {
+        socket.join(LISTENERS);
+        async {}.boxed()
+    }
+
+    fn event<'a>(&'a self, _socket: &'a Socket, _event: Event) -> BoxFuture<'a, ()> {
+        async {}.boxed()
+    }
+
+    fn disconnected<'a>(
+        &'a self,
+        _socket: &'a Socket,
+        _reason: DisconnectReason,
+    ) -> BoxFuture<'a, ()> {
+        async {}.boxed()
+    }
+}

@@ -32,6 +32,8 @@ class CompatConfig:
     ws_hub_secret: str
     webrtc_secret: str
     calls_open: bool
+    meetings_open: bool
+    meetings_empty_seconds: int
     livekit_url: str | None
     livekit_api_key: str | None
     livekit_api_secret: str | None
@@ -64,6 +66,10 @@ class CompatSettings(EnvironmentSettings):
         default=21_600, ge=1, le=315_360_000, description="a whole number of seconds from 1 to 315360000"
     )
     compat_calls_open: bool = Field(default=False, description="true or false")
+    compat_meetings_open: bool = Field(default=False, description="true or false")
+    meetings_empty_seconds: int = Field(
+        default=300, ge=1, le=31_536_000, description="a whole number of seconds from 1 to 31536000"
+    )
 
     mongodb_uri: SecretStr | None = Field(default=None, description="nothing")
     mongo_uri: SecretStr | None = Field(default=None, description="nothing")
@@ -90,6 +96,8 @@ class CompatSettings(EnvironmentSettings):
             ws_hub_secret=_revealed(self.ws_hub_jwt_secret) or shared,
             webrtc_secret=_revealed(self.webrtc_jwt_secret) or shared,
             calls_open=self.compat_calls_open,
+            meetings_open=self.compat_meetings_open,
+            meetings_empty_seconds=self.meetings_empty_seconds,
             livekit_url=self.livekit_url,
             livekit_api_key=self.livekit_api_key,
             livekit_api_secret=_revealed(self.livekit_api_secret),
@@ -116,6 +124,8 @@ class CompatSettings(EnvironmentSettings):
         found = [name.upper() for name in ignored if getattr(self, name) is not None]
         if found:
             logger.warning("ignored, because everything is kept in DATABASE_URL: %s", ", ".join(found))
+        if self.compat_meetings_open and "meetings" in config.systems:
+            logger.warning("COMPAT_MEETINGS_OPEN: whoever reaches this service can take part in meetings as anybody")
         if "calls" in config.systems:
             livekit = (config.livekit_url, config.livekit_api_key, config.livekit_api_secret)
             if any(livekit) and not all(livekit):

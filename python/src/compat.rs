@@ -17,6 +17,8 @@ pub(crate) struct CompatSettings {
     ws_hub_secret: String,
     webrtc_secret: String,
     calls_open: bool,
+    meetings_open: bool,
+    meetings_empty_seconds: u64,
     livekit_url: Option<String>,
     livekit_api_key: Option<String>,
     livekit_api_secret: Option<String>,
@@ -44,6 +46,8 @@ impl CompatSettings {
             ws_hub_secret: self.ws_hub_secret.into(),
             webrtc_secret: self.webrtc_secret.into(),
             calls_open: self.calls_open,
+            meetings_open: self.meetings_open,
+            meetings_empty: Duration::from_secs(self.meetings_empty_seconds),
             livekit,
             max_frames_per_second,
         })

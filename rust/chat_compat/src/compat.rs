@@ -12,12 +12,16 @@ use futures_util::FutureExt as _;
 use crate::calls::{self, Calls};
 use crate::config::{CompatConfig, System};
 use crate::meetings::{self, Meetings};
+use crate::root::Root;
 use crate::shared::{CompatError, ObjectIds, Primary, Request, Response, Target, resolve};
 use crate::webrtc::{self, Webrtc};
 use crate::ws_hub::{self, SocketLimits, WsHub};
 
-/// Where clients of calls listen: below their base address or at the origin.
-const CALLS_NAMESPACES: [&str; 2] = ["/compat/calls", "/"];
+/// The namespace of clients at the origin.
+const ROOT: &str = "/";
+/// Those of clients that are given a mount.
+const CALLS: &str = "/compat/calls";
+const MEETINGS: &str = "/compat/meetings";
 
 /// The faces of one service.
 #[derive(Debug)]
@@ -29,8 +33,8 @@ pub struct Compat {
 
 #[derive(Debug)]
 struct Faces {
-    meetings: Meetings,
-    calls: Calls,
+    meetings: Arc<Meetings>,
+    calls: Arc<Calls>,
     ws_hub: WsHub,
     webrtc: Webrtc,
 }
@@ -65,12 +69,21 @@ impl Compat {
         let Some(faces) = &self.faces else {
             return Vec::new();
         };
+        let namespace = |name| Namespace::new(hub.clone(), name);
+        let serves = |system| self.config.systems.contains(&system);
         let mut namespaces = Vec::new();
-        if self.config.systems.contains(&System::Calls) {
-            let face = faces.calls.socket_face();
-            namespaces.extend(
-                CALLS_NAMESPACES.map(|name| (Namespace::new(hub.clone(), name), Arc::clone(&face))),
-            );
+        let (mut calls, mut meetings) = (None, None);
+        if serves(System::Calls) {
+            calls = Some(Arc::clone(&faces.calls));
+            namespaces.push((namespace(CALLS), faces.calls.socket_face()));
+        }
+        if serves(System::Meetings) {
+            meetings = Some(Arc::clone(&faces.meetings));
+            namespaces.push((namespace(MEETINGS), faces.meetings.socket_face()));
+        }
+        if calls.is_some() || meetings.is_some() {
+            let root: Arc<dyn Face> = Arc::new(Root { calls, meetings });
+            namespaces.push((namespace(ROOT), root));
         }
         namespaces
     }
@@ -169,16 +182,20 @@ impl Faces {
     ) -> Result<Self, CompatError> {
         let store: CompatStore = database.compat_store()?;
         let ids = Arc::new(ObjectIds::new()?);
+        let namespace = |name| Namespace::new(hub.clone(), name);
         Ok(Self {
-            meetings: Meetings::new(config, store.clone(), Arc::clone(primary)),
-            calls: Calls::new(
+            meetings: Meetings::new(
                 config,
                 store.clone(),
                 Arc::clone(primary),
-                CALLS_NAMESPACES
-                    .map(|name| Namespace::new(hub.clone(), name))
-                    .to_vec(),
+                [MEETINGS, ROOT].map(namespace).to_vec(),
             ),
+            calls: Arc::new(Calls::new(
+                config,
+                store.clone(),
+                Arc::clone(primary),
+                [CALLS, ROOT].map(namespace).to_vec(),
+            )),
             ws_hub: WsHub::new(config, store.clone(), primary, &ids, hub.clone()),
             webrtc: Webrtc::new(config, store, primary, &ids),
         })

@@ -43,6 +43,10 @@ pub struct CompatConfig {
     pub webrtc_secret: SecretString,
     /// Whether calls need no token.
     pub calls_open: bool,
+    /// Whether meetings need no token on sockets: who somebody is they say themselves.
+    pub meetings_open: bool,
+    /// After how long without anybody in it a meeting is over.
+    pub meetings_empty: Duration,
     /// None: routes that answer with a media token are not available.
     pub livekit: Option<LiveKitConfig>,
     /// Of any kind, that one client may send in the long run.

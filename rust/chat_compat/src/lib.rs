@@ -13,6 +13,7 @@ mod calls;
 mod compat;
 mod config;
 mod meetings;
+mod root;
 mod shared;
 mod webrtc;
 mod ws_hub;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chat_database::CompatStore;
 use chat_database::compat::CallUser;
 use chat_protocol::ids::UserId;
-use chat_socketio::{Face, Namespace};
+use chat_socketio::{Face, Namespace, Socket};
 
 use self::announcements::Announcements;
 pub(crate) use self::error::failure;
@@ -100,12 +100,30 @@ impl Calls {
         }
     }
 
+    /// Whether nobody needs a token.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the token lets its bearer hear announcements.
+    pub(crate) async fn is_listener(&self, token: &str) -> bool {
+        match self.primary.find_bearer(token).await {
+            Ok(user) => user.is_some(),
+            Err(error) => {
+                error.log("calls");
+                false
+            }
+        }
+    }
+
+    /// From here on the socket hears announcements.
+    pub(crate) fn listen(&self, socket: &Socket) {
+        socket.join(socket::LISTENERS);
+    }
+
     /// What decides who hears the announcements.
-    pub(crate) fn socket_face(&self) -> Arc<dyn Face> {
-        Arc::new(CallsSocket {
-            is_open: self.is_open,
-            primary: Arc::clone(&self.primary),
-        })
+    pub(crate) fn socket_face(self: &Arc<Self>) -> Arc<dyn Face> {
+        Arc::new(CallsSocket(Arc::clone(self)))
     }
 
     pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {

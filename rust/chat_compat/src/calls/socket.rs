@@ -7,17 +7,15 @@ use chat_socketio::{Event, Face, Namespace, Payload, Refusal, Socket};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 
-use crate::shared::{BoxFuture, Primary, socket_token};
+use super::Calls;
+use crate::shared::{BoxFuture, socket_token};
 
 /// Everybody who hears announcements.
-const LISTENERS: &str = "calls";
+pub(super) const LISTENERS: &str = "calls";
 
 /// Lets listeners in: in secure mode those with an IzpoChat account.
 #[derive(Debug)]
-pub(super) struct CallsSocket {
-    pub(super) is_open: bool,
-    pub(super) primary: Arc<dyn Primary>,
-}
+pub(super) struct CallsSocket(pub(super) Arc<Calls>);
 
 /// Emits to all listeners of these namespaces.
 pub(super) fn emit_to_listeners(namespaces: &[Namespace], event: &str, argument: Value) {
@@ -34,25 +32,19 @@ impl Face for CallsSocket {
         auth: Map<String, Value>,
     ) -> BoxFuture<'a, Result<(), Refusal>> {
         async move {
-            if self.is_open {
+            if self.0.is_open {
                 return Ok(());
             }
-            let refused = || Refusal::new("Authentication error");
-            let token = socket_token(socket, &auth).ok_or_else(refused)?;
-            match self.primary.find_bearer(&token).await {
-                Ok(Some(_)) => Ok(()),
-                Ok(None) => Err(refused()),
-                Err(error) => {
-                    error.log("calls");
-                    Err(refused())
-                }
+            match socket_token(socket, &auth) {
+                Some(token) if self.0.is_listener(&token).await => Ok(()),
+                _ => Err(Refusal::new("Authentication error")),
             }
         }
         .boxed()
     }
 
     fn connected<'a>(&'a self, socket: &'a Socket) -> BoxFuture<'a, ()> {
-        socket.join(LISTENERS);
+        self.0.listen(socket);
         async {}.boxed()
     }
 

@@ -1,16 +1,21 @@
 //! Who somebody is: by a token of the outside user back end, or of IzpoChat.
 
+use chat_auth::ExternalClaims;
+
 use super::Meetings;
 use super::error::MeetingError;
 use crate::shared::{CompatError, Request};
 
 /// Whoever a valid token names; the id is opaque text.
-pub(super) struct Identity {
+#[derive(Debug)]
+pub(crate) struct Identity {
     pub(super) user_id: String,
+    /// Where it says so.
+    pub(super) name: Option<String>,
 }
 
 /// What a token proves.
-enum Proof {
+pub(super) enum Proof {
     Identity(Identity),
     /// It is valid, and for nobody.
     Nobody,
@@ -33,15 +38,20 @@ impl Meetings {
         }
     }
 
-    async fn identify(&self, token: &str) -> Result<Proof, CompatError> {
+    pub(super) async fn identify(&self, token: &str) -> Result<Proof, CompatError> {
         let external = self.tokens.verify(token).ok();
         let is_valid = external.is_some();
-        if let Some(user_id) = external.and_then(|claims| claims.user_id) {
-            return Ok(Proof::Identity(Identity { user_id }));
+        if let Some(ExternalClaims {
+            user_id: Some(user_id),
+            name,
+        }) = external
+        {
+            return Ok(Proof::Identity(Identity { user_id, name }));
         }
         Ok(match self.primary.find_bearer(token).await? {
             Some(user) => Proof::Identity(Identity {
                 user_id: user.id.to_string(),
+                name: Some(user.username),
             }),
             None if is_valid => Proof::Nobody,
             None => Proof::Nothing,

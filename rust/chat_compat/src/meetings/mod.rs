@@ -1,20 +1,30 @@
 //! The face of "RealTime Chat Backend" (contract file realtime-meetings.md): REST for
-//! the metadata of meetings.
+//! the metadata of meetings, Socket.IO for what happens in them.
 
+mod empty;
 mod error;
 mod identity;
+mod live;
+mod socket;
 
 use std::sync::Arc;
 
 use chat_auth::ExternalTokens;
 use chat_database::CompatStore;
 use chat_database::compat::{EndedMeeting, Meeting};
+use chat_socketio::{Face, Namespace};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::Mutex;
 
+use self::empty::end_empty_meetings;
 pub(crate) use self::error::failure;
 use self::error::{MeetingError, refuse};
-use crate::config::CompatConfig;
+pub(crate) use self::identity::Identity as MeetingsIdentity;
+use self::live::LiveMeetings;
+use self::socket::MeetingsSocket;
+pub(crate) use self::socket::is_meeting_event;
+use crate::config::{CompatConfig, System};
 use crate::shared::{Method, Primary, Request, Response, Routed, format_time, meeting_id, route};
 
 #[derive(Debug)]
@@ -22,6 +32,9 @@ pub(crate) struct Meetings {
     store: CompatStore,
     tokens: ExternalTokens,
     primary: Arc<dyn Primary>,
+    is_open: bool,
+    live: LiveMeetings,
+    noting: Mutex<()>,
 }
 
 enum Route<'a> {
@@ -71,12 +84,31 @@ impl Meetings {
         config: &CompatConfig,
         store: CompatStore,
         primary: Arc<dyn Primary>,
-    ) -> Self {
-        Self {
+        namespaces: Vec<Namespace>,
+    ) -> Arc<Self> {
+        let meetings = Arc::new(Self {
             store,
             tokens: ExternalTokens::new(&config.meetings_secret),
             primary,
+            is_open: config.meetings_open,
+            live: LiveMeetings::new(namespaces),
+            noting: Mutex::default(),
+        });
+        if config.systems.contains(&System::Meetings) {
+            let patience = config.meetings_empty;
+            tokio::spawn(end_empty_meetings(Arc::downgrade(&meetings), patience));
         }
+        meetings
+    }
+
+    /// Whether sockets need no token.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Behind the namespace of its own.
+    pub(crate) fn socket_face(self: &Arc<Self>) -> Arc<dyn Face> {
+        Arc::new(MeetingsSocket(Arc::clone(self)))
     }
 
     pub(crate) async fn answer(
@@ -124,10 +156,13 @@ impl Meetings {
             Route::End(id) => {
                 let identity = self.caller(request).await?;
                 match self.store.end_meeting(id, &identity.user_id).await? {
-                    EndedMeeting::Ended => Ok(Response::json(
-                        200,
-                        &json!({"message": "Reunión finalizada"}),
-                    )),
+                    EndedMeeting::Ended => {
+                        self.live.set_ended(id);
+                        Ok(Response::json(
+                            200,
+                            &json!({"message": "Reunión finalizada"}),
+                        ))
+                    }
                     EndedMeeting::NotTheCreator => Err(MeetingError::refused(
                         403,
                         "Solo el creador puede finalizar la reunión",

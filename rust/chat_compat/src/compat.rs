@@ -22,6 +22,7 @@ const ROOT: &str = "/";
 /// Those of clients that are given a mount.
 const CALLS: &str = "/compat/calls";
 const MEETINGS: &str = "/compat/meetings";
+const WEBRTC: &str = "/compat/webrtc";
 
 /// The faces of one service.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ struct Faces {
     meetings: Arc<Meetings>,
     calls: Arc<Calls>,
     ws_hub: WsHub,
-    webrtc: Webrtc,
+    webrtc: Arc<Webrtc>,
 }
 
 impl Compat {
@@ -72,7 +73,7 @@ impl Compat {
         let namespace = |name| Namespace::new(hub.clone(), name);
         let serves = |system| self.config.systems.contains(&system);
         let mut namespaces = Vec::new();
-        let (mut calls, mut meetings) = (None, None);
+        let (mut calls, mut meetings, mut webrtc) = (None, None, None);
         if serves(System::Calls) {
             calls = Some(Arc::clone(&faces.calls));
             namespaces.push((namespace(CALLS), faces.calls.socket_face()));
@@ -81,8 +82,16 @@ impl Compat {
             meetings = Some(Arc::clone(&faces.meetings));
             namespaces.push((namespace(MEETINGS), faces.meetings.socket_face()));
         }
-        if calls.is_some() || meetings.is_some() {
-            let root: Arc<dyn Face> = Arc::new(Root { calls, meetings });
+        if serves(System::Webrtc) {
+            webrtc = Some(Arc::clone(&faces.webrtc));
+            namespaces.push((namespace(WEBRTC), faces.webrtc.socket_face()));
+        }
+        if calls.is_some() || meetings.is_some() || webrtc.is_some() {
+            let root: Arc<dyn Face> = Arc::new(Root {
+                calls,
+                meetings,
+                webrtc,
+            });
             namespaces.push((namespace(ROOT), root));
         }
         namespaces
@@ -125,6 +134,7 @@ impl Compat {
     pub async fn flush(&self) {
         if let Some(faces) = &self.faces {
             faces.ws_hub.flush().await;
+            faces.webrtc.flush().await;
         }
     }
 
@@ -197,7 +207,13 @@ impl Faces {
                 [CALLS, ROOT].map(namespace).to_vec(),
             )),
             ws_hub: WsHub::new(config, store.clone(), primary, &ids, hub.clone()),
-            webrtc: Webrtc::new(config, store, primary, &ids),
+            webrtc: Arc::new(Webrtc::new(
+                config,
+                store,
+                primary,
+                &ids,
+                [WEBRTC, ROOT].map(namespace).to_vec(),
+            )),
         })
     }
 }

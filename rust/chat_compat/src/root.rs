@@ -12,16 +12,19 @@ use serde_json::{Map, Value};
 use crate::calls::Calls;
 use crate::meetings::{Meetings, MeetingsIdentity, is_meeting_event};
 use crate::shared::{BoxFuture, socket_token};
+use crate::webrtc::{Webrtc, WebrtcIdentity, is_signalling_event};
 
 /// The systems that are served.
 pub(crate) struct Root {
     pub(crate) calls: Option<Arc<Calls>>,
     pub(crate) meetings: Option<Arc<Meetings>>,
+    pub(crate) webrtc: Option<Arc<Webrtc>>,
 }
 
 struct Identities {
     hears_calls: bool,
     meetings: Option<MeetingsIdentity>,
+    webrtc: Option<WebrtcIdentity>,
 }
 
 impl Root {
@@ -33,8 +36,11 @@ impl Root {
             return (calls_open || meetings_open).then_some(Identities {
                 hears_calls: calls_open,
                 meetings: None,
+                webrtc: None,
             });
         };
+        let webrtc = self.webrtc.as_ref();
+        let webrtc = webrtc.and_then(|face| face.find_identity(token));
         let meetings = match &self.meetings {
             Some(face) => face.find_identity(token).await,
             None => None,
@@ -43,9 +49,11 @@ impl Root {
             Some(face) => face.is_listener(token).await,
             None => false,
         };
-        (meetings.is_some() || is_listener).then_some(Identities {
+        let is_somebody = meetings.is_some() || webrtc.is_some() || is_listener;
+        is_somebody.then_some(Identities {
             hears_calls: is_listener || calls_open,
             meetings,
+            webrtc,
         })
     }
 }
@@ -66,12 +74,13 @@ impl Face for Root {
     }
 
     fn connected<'a>(&'a self, socket: &'a Socket) -> BoxFuture<'a, ()> {
-        let identities = socket.data::<Identities>();
-        if let (Some(calls), Some(true)) = (
-            &self.calls,
-            identities.map(|identities| identities.hears_calls),
-        ) {
-            calls.listen(socket);
+        if let Some(identities) = socket.data::<Identities>() {
+            if let (Some(calls), true) = (&self.calls, identities.hears_calls) {
+                calls.listen(socket);
+            }
+            if let (Some(webrtc), Some(identity)) = (&self.webrtc, &identities.webrtc) {
+                webrtc.on_connected(socket, identity);
+            }
         }
         async {}.boxed()
     }
@@ -79,10 +88,15 @@ impl Face for Root {
     /// What belongs to no system is ignored.
     fn event<'a>(&'a self, socket: &'a Socket, event: Event) -> BoxFuture<'a, ()> {
         async move {
-            if let (Some(meetings), true) = (&self.meetings, is_meeting_event(&event)) {
-                let identities = socket.data::<Identities>();
-                let identity = identities.and_then(|identities| identities.meetings.as_ref());
-                meetings.on_event(socket, identity, event).await;
+            let identities = socket.data::<Identities>();
+            if is_meeting_event(&event) {
+                if let Some(meetings) = &self.meetings {
+                    let identity = identities.and_then(|known| known.meetings.as_ref());
+                    meetings.on_event(socket, identity, event).await;
+                }
+            } else if let (Some(webrtc), true) = (&self.webrtc, is_signalling_event(&event)) {
+                let identity = identities.and_then(|known| known.webrtc.as_ref());
+                webrtc.on_event(socket, identity, event).await;
             }
         }
         .boxed()
@@ -96,6 +110,12 @@ impl Face for Root {
         async move {
             if let Some(meetings) = &self.meetings {
                 meetings.on_gone(socket).await;
+            }
+            let identity = socket
+                .data::<Identities>()
+                .and_then(|known| known.webrtc.as_ref());
+            if let (Some(webrtc), Some(identity)) = (&self.webrtc, identity) {
+                webrtc.on_gone(socket, identity);
             }
         }
         .boxed()

@@ -1,20 +1,27 @@
 //! The face of "WebRTC Backend" (contract file webrtc-signalling.md): REST for
-//! accounts, rooms and history.
+//! accounts, rooms and history, Socket.IO for talk, signalling and calls.
 
 mod accounts;
 mod answers;
 mod error;
+mod live;
 mod rooms;
+mod socket;
 
 use std::sync::Arc;
 
 use chat_database::CompatStore;
 use chat_database::compat::System;
+use chat_socketio::{Face, Namespace};
 use chrono::Utc;
 use serde_json::json;
 
 pub(crate) use self::error::failure;
 use self::error::{SignallingError, refuse};
+pub(crate) use self::live::Identity as WebrtcIdentity;
+use self::live::Live;
+use self::socket::WebrtcSocket;
+pub(crate) use self::socket::is_signalling_event;
 use crate::config::{self, CompatConfig};
 use crate::shared::{
     Accounts, Method, ObjectIds, Primary, Request, Response, Routed, format_time, route,
@@ -25,6 +32,7 @@ pub(crate) struct Webrtc {
     accounts: Accounts,
     store: CompatStore,
     ids: Arc<ObjectIds>,
+    live: Arc<Live>,
 }
 
 /// Whoever a valid token names.
@@ -59,6 +67,7 @@ impl Webrtc {
         store: CompatStore,
         primary: &Arc<dyn Primary>,
         ids: &Arc<ObjectIds>,
+        namespaces: Vec<Namespace>,
     ) -> Self {
         let accounts = Accounts::new(
             System::Webrtc,
@@ -68,11 +77,23 @@ impl Webrtc {
             Arc::clone(primary),
             Arc::clone(ids),
         );
+        let live = Live::new(namespaces, store.clone(), Arc::clone(ids));
         Self {
             accounts,
+            live: Arc::new(live),
             store,
             ids: Arc::clone(ids),
         }
+    }
+
+    /// Behind the namespace of its own.
+    pub(crate) fn socket_face(self: &Arc<Self>) -> Arc<dyn Face> {
+        Arc::new(WebrtcSocket(Arc::clone(self)))
+    }
+
+    /// Waits until accepted messages are stored and on their way.
+    pub(crate) async fn flush(&self) {
+        self.live.flush().await;
     }
 
     pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {

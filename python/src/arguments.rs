@@ -1,9 +1,10 @@
 //! Python values that become arguments of use cases.
 
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
 use chat_server::{Heartbeat, Page, RoomUpdate, UserUpdate};
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -80,6 +81,22 @@ pub(crate) fn heartbeat(
         interval: seconds(interval)?,
         timeout,
     }))
+}
+
+/// Takes over a descriptor that Python has duplicated for us.
+///
+/// # Errors
+/// `RuntimeError` if it is none.
+pub(crate) fn take_descriptor(number: RawFd) -> PyResult<OwnedFd> {
+    if number < 0 {
+        return Err(PyRuntimeError::new_err("the file descriptor is closed"));
+    }
+    #[expect(
+        unsafe_code,
+        reason = "the one way to take over a descriptor that Python owned"
+    )]
+    // SAFETY: the caller duplicated the descriptor for us and does not use it again.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 fn unknown_key(key: &str) -> PyErr {

@@ -1,7 +1,7 @@
 //! Class `Core`: one running chat service.
 
 use std::future::Future;
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -227,15 +227,7 @@ impl Core {
         let service = self
             .service()
             .map_err(|_| PyRuntimeError::new_err("the service is not running"))?;
-        if file_descriptor < 0 {
-            return Err(PyRuntimeError::new_err("the file descriptor is closed"));
-        }
-        #[expect(
-            unsafe_code,
-            reason = "the one way to take over a descriptor that Python owned"
-        )]
-        // SAFETY: the caller duplicated the descriptor for us and does not use it again.
-        let descriptor = unsafe { OwnedFd::from_raw_fd(file_descriptor) };
+        let descriptor = arguments::take_descriptor(file_descriptor)?;
         let _runtime = enter();
         match StreamSource::from_descriptor(descriptor) {
             Ok(source) => {

@@ -1,6 +1,6 @@
 //! Classes `Storage`, `Upload` and `Download`: files on their way in and out.
 
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,11 +10,11 @@ use chat_server::{
     MediaType, ServiceError, StorageConfig, StreamSource, Upload as CoreUpload, UploadReport,
 };
 use pyo3::IntoPyObjectExt as _;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::answer::JsonAnswer;
+use crate::arguments::take_descriptor;
 use crate::error::to_exception;
 use crate::runtime::awaitable;
 
@@ -105,15 +105,7 @@ impl Upload {
         file_descriptor: RawFd,
         length: u64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if file_descriptor < 0 {
-            return Err(PyRuntimeError::new_err("the file descriptor is closed"));
-        }
-        #[expect(
-            unsafe_code,
-            reason = "the one way to take over a descriptor that Python owned"
-        )]
-        // SAFETY: the caller duplicated the descriptor for us and does not use it again.
-        let descriptor = unsafe { OwnedFd::from_raw_fd(file_descriptor) };
+        let descriptor = take_descriptor(file_descriptor)?;
         let upload = Arc::clone(&self.0);
         awaitable(py, async move {
             match StreamSource::from_descriptor(descriptor) {

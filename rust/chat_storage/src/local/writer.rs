@@ -21,7 +21,7 @@ use crate::key::ObjectKey;
 
 /// What is gathered for one visit to a blocking thread. A writer holds two of
 /// them: one that fills and one that is written.
-const BUFFER_BYTES: usize = 1024 * 1024;
+const BUFFER_BYTES: usize = 512 * 1024;
 /// What is written at once.
 const PIECE_BYTES: usize = 256 * 1024;
 /// What disks want the addresses and lengths of direct writes to be multiples of.

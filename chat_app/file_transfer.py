@@ -4,7 +4,6 @@ Nothing here holds more than a piece, and nobody waits for ever for a client tha
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from typing import TypedDict
@@ -44,13 +43,12 @@ async def receive_form(upload: Upload, request: Request) -> tuple[list[bytes], l
         rest = take_rest(request)
         if rest is not None:
             start, descriptor, length = rest
-            # A piece that has to wait would be the first of many; this one is alone.
-            if upload.feed(start) is True:
-                return await upload.finish_from_socket(descriptor, length)
-            os.close(descriptor)
-        else:
-            async with asyncio.timeout(_WHOLE_SECONDS):
-                await _feed(upload, request)
+            taken = upload.feed(start)
+            if not isinstance(taken, bool):
+                await taken
+            return await upload.finish_from_socket(descriptor, length)
+        async with asyncio.timeout(_WHOLE_SECONDS):
+            await _feed(upload, request)
         return await upload.finish()
     except TimeoutError as error:
         raise ApiError(UPLOAD_STALLED) from error

@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
-use chat_hub::StreamSource;
 use futures_util::{Stream, stream};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 
-use super::socket_body::{READ_BYTES, SocketBody};
+use super::socket_body::{READ_BYTES, SocketBody, UnreadBody};
 use crate::error::ServiceError;
 
 /// The largest piece of a body that is passed on at once.
@@ -61,8 +60,8 @@ impl UploadForm {
 #[derive(Debug)]
 pub(super) enum Piece {
     Data(Bytes),
-    /// So many bytes are left, and come from here.
-    Rest(StreamSource, u64),
+    /// What is left comes from here.
+    Rest(UnreadBody),
     End,
 }
 
@@ -226,7 +225,7 @@ fn bounded(
                         .fetch_add(bytes.len(), Ordering::Relaxed);
                     return Poll::Ready(Some(Ok(bytes)));
                 }
-                Some(Piece::Rest(source, length)) => rest = SocketBody::new(source, length).ok(),
+                Some(Piece::Rest(unread)) => rest = unread.register(),
                 Some(Piece::End) => return Poll::Ready(None),
                 None => {}
             }

@@ -108,27 +108,20 @@ impl Intake {
     /// Inserts the rows; gives the files in the order of the form.
     ///
     /// # Errors
-    /// Of the database; nothing is left then.
+    /// Of the database. The objects stay announced then and are not removed at once:
+    /// if only the answer was lost, their rows are there.
     pub(super) async fn commit(self) -> Result<Vec<FileDetails>, ServiceError> {
         if self.finished.is_empty() {
             return Ok(Vec::new());
         }
         let files = self.finished.iter().map(|(_, file)| file.clone()).collect();
-        match self.library.database.insert_files(files).await {
-            Ok(mut records) => {
-                self.library.add_thumbnails(&mut records).await;
-                let with_uploader = |file| FileDetails {
-                    file,
-                    uploader: Arc::clone(&self.uploader),
-                };
-                Ok(records.into_iter().map(with_uploader).collect())
-            }
-            Err(error) => {
-                // Not removed now: if the answer was lost, the rows may be there. What
-                // has none is announced still.
-                Err(error.into())
-            }
-        }
+        let mut records = self.library.database.insert_files(files).await?;
+        self.library.add_thumbnails(&mut records).await;
+        let with_uploader = |file| FileDetails {
+            file,
+            uploader: Arc::clone(&self.uploader),
+        };
+        Ok(records.into_iter().map(with_uploader).collect())
     }
 
     /// Removes everything the form has brought.

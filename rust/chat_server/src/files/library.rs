@@ -69,7 +69,7 @@ impl FileLibrary {
     /// The store.
     ///
     /// # Errors
-    /// `Storage` with an `Unavailable` if there is none.
+    /// `StoreMissing`.
     pub(super) fn store(&self) -> Result<&ObjectStore, ServiceError> {
         self.store.as_ref().ok_or(ServiceError::StoreMissing)
     }

@@ -26,6 +26,37 @@ const LINGER: Duration = Duration::from_secs(10);
 
 type Socket = Take<Box<dyn AsyncRead + Send + Unpin>>;
 
+/// A connection on which `length` bytes of a body are still to come.
+#[derive(Debug)]
+pub(super) struct UnreadBody {
+    source: Option<StreamSource>,
+    length: u64,
+}
+
+impl UnreadBody {
+    pub(super) fn new(source: StreamSource, length: u64) -> Self {
+        Self {
+            source: Some(source),
+            length,
+        }
+    }
+
+    /// Begins to read; nothing if the connection is gone. Must be called on a thread
+    /// of the runtime.
+    pub(super) fn register(mut self) -> Option<SocketBody> {
+        SocketBody::new(self.source.take()?, self.length).ok()
+    }
+}
+
+impl Drop for UnreadBody {
+    /// Whoever needs nothing more of it lets the client finish all the same.
+    fn drop(&mut self) {
+        if let (Some(source), Ok(_)) = (self.source.take(), Handle::try_current()) {
+            drop(SocketBody::new(source, self.length));
+        }
+    }
+}
+
 /// A body that is being read.
 pub(super) struct SocketBody {
     /// Until the end, or until the connection breaks.
@@ -36,9 +67,7 @@ pub(super) struct SocketBody {
 }
 
 impl SocketBody {
-    /// Takes over a connection of which `length` bytes belong to the body. Must be
-    /// called on a thread of the runtime.
-    pub(super) fn new(source: StreamSource, length: u64) -> std::io::Result<Self> {
+    fn new(source: StreamSource, length: u64) -> std::io::Result<Self> {
         let socket: Box<dyn AsyncRead + Send + Unpin> = match source {
             StreamSource::Tcp(stream) => Box::new(TcpStream::from_std(stream)?),
             StreamSource::Unix(stream) => Box::new(UnixStream::from_std(stream)?),

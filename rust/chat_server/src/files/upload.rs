@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::FileLibrary;
 use super::form::{FormReader, MAX_PIECE_BYTES, MAX_WAITING_PIECES, Piece, UploadForm};
 use super::intake::{Intake, is_refusal};
+use super::socket_body::UnreadBody;
 use crate::accounts::Identity;
 use crate::answers::{FileAnswer, to_json};
 use crate::chat::Chat;
@@ -127,7 +128,8 @@ impl Upload {
         source: StreamSource,
         length: u64,
     ) -> Result<UploadReport, ServiceError> {
-        self.finish_with(Piece::Rest(source, length)).await
+        self.finish_with(Piece::Rest(UnreadBody::new(source, length)))
+            .await
     }
 
     async fn finish_with(&self, last: Piece) -> Result<UploadReport, ServiceError> {

@@ -17,7 +17,8 @@ USERS = 50
 READERS = 1000
 SENDERS = 4
 PER_SECOND = 200
-SECONDS = 2
+# 1,200 messages, so that a percentile of them is not a matter of luck.
+SECONDS = 6
 # Long enough, and of long enough messages, that what a slow reader leaves unread does not fit into its outbox.
 SLOW_SECONDS = 12
 SLOW_CONTENT_BYTES = 2000
@@ -53,7 +54,7 @@ def _rows(client: SocketClient, server: Server, path: str, behaviour: str) -> li
     seconds, content_bytes = (SLOW_SECONDS, SLOW_CONTENT_BYTES) if slow else (SECONDS, CONTENT_BYTES)
     message = open_loop(PER_SECOND, SENDERS)
     for _ in range(ROUNDS):
-        # As long as the turn beside it: a percentile of few messages is a matter of luck.
+        # As long as the turn beside it.
         alone.append(client.load(seconds, message, content_bytes=content_bytes))
         plan = {"scenario": "disturb", "address": server.address, "path": path, "behaviour": behaviour}
         with Client(plan) as disturber:

@@ -1,7 +1,8 @@
 """Disturbers: one client in a room of 1,000 that misbehaves, and what it does to the others.
 
 It runs in a process of its own, floods at 50,000 frames per second, or as fast as the server takes them, and comes back
-when it is thrown out.
+when it is thrown out. A third turn lets it flood another instance of the service: what the room notices then is the
+machine and not the service.
 """
 
 from contextlib import ExitStack
@@ -41,14 +42,18 @@ def measure(workshop: Workshop) -> list[Row]:
         server, dataset = workshop.start_ours(stack, "disturbers")
         dataset.add_users(USERS + 1)
         dataset.add_rooms(range(1, 2), range(1, 2))
+        elsewhere, dataset = workshop.start_ours(stack, "elsewhere")
+        dataset.add_users(USERS + 1)
+        dataset.add_rooms(range(1, 2), range(1, 2))
         client = stack.enter_context(SocketClient(server, sockets(USERS, range(1, 2), READERS)))
         path = sockets(USERS + 1, range(1, 2), USERS + 1)[-1][0]
-        return [row for behaviour in BEHAVIOURS for row in _rows(client, server, path, behaviour)]
+        return [row for behaviour in BEHAVIOURS for row in _rows(client, server, elsewhere, path, behaviour)]
 
 
-def _rows(client: SocketClient, server: Server, path: str, behaviour: str) -> list[Row]:
+def _rows(client: SocketClient, server: Server, elsewhere: Server, path: str, behaviour: str) -> list[Row]:
     alone: list[Result] = []
     beside: list[Result] = []
+    apart: list[Result] = []
     ended = 0
     slow = behaviour == "slow_reader"
     seconds, content_bytes = (SLOW_SECONDS, SLOW_CONTENT_BYTES) if slow else (SECONDS, CONTENT_BYTES)
@@ -56,17 +61,21 @@ def _rows(client: SocketClient, server: Server, path: str, behaviour: str) -> li
     for _ in range(ROUNDS):
         # As long as the turn beside it.
         alone.append(client.load(seconds, message, content_bytes=content_bytes))
-        plan = {"scenario": "disturb", "address": server.address, "path": path, "behaviour": behaviour}
-        with Client(plan) as disturber:
-            disturber.result()
-            beside.append(client.load(seconds, message, content_bytes=content_bytes))
-            ended += disturber.end()["ended"]
+        for target, turns in ((server, beside), (elsewhere, apart)):
+            if slow and target is elsewhere:
+                continue
+            plan = {"scenario": "disturb", "address": target.address, "path": path, "behaviour": behaviour}
+            with Client(plan) as disturber:
+                disturber.result()
+                turns.append(client.load(seconds, message, content_bytes=content_bytes))
+                thrown_out = disturber.end()["ended"]
+            ended += thrown_out if target is server else 0
     name = BEHAVIOURS[behaviour]
     show(f"without {name}", alone)
     # A slow reader cannot see its end behind all it has not read.
     show(f"with {name}" if slow else f"with {name}, thrown out {ended} times", beside)
     # Round by round, because what else the machine does changes meanwhile.
-    times = median(_p99(with_it) / _p99(without) for with_it, without in zip(beside, alone, strict=True))
+    times = _times(beside, alone)
     figure, without = latency(beside, "p99_ms"), latency(alone, "p99_ms")
     rows = [
         Row(f"{name}: p99 ms of the others", figure, without, "without"),
@@ -78,7 +87,14 @@ def _rows(client: SocketClient, server: Server, path: str, behaviour: str) -> li
             for with_it, without in zip(beside, alone, strict=True)
         )
         rows.append(Row(f"{name}: resident kB more", growth, goal=at_most(growth, MOST_GROWTH_KILOBYTES)))
+    else:
+        show(f"with {name} at another instance", apart)
+        rows.append(Row(f"{name}, at another instance: p99 here, times that without", _times(apart, alone)))
     return rows
+
+
+def _times(turns: list[Result], others: list[Result]) -> float:
+    return median(_p99(turn) / _p99(other) for turn, other in zip(turns, others, strict=True))
 
 
 def _p99(turn: Result) -> float:

@@ -1,9 +1,13 @@
 //! The names of objects: `<YYYY>/<MM>/<DD>/<uuid4>.<extension>` (contract
-//! section 7.1), and the same with `.thumbnail.webp` for a thumbnail.
+//! section 7.1), and the same with `.thumbnail.webp` for a thumbnail. Beside them
+//! `public-images/<uuid4>.<extension>`, pictures whose name is all one needs to
+//! read them.
 //!
-//! Only this form can become an [`ObjectKey`], so no key ever leads out of a
-//! store, whatever a client or an old row says. Nothing is written twice under
-//! one key, so a key also names its content.
+//! Only these forms can become an [`ObjectKey`], so no key ever leads out of a
+//! store, whatever a client or an old row says; and none is of both forms, so what
+//! serves public images reaches no file that has rules of access, nor the other
+//! way round. Nothing is written twice under one key, so a key also names its
+//! content.
 
 use std::fmt;
 
@@ -12,6 +16,7 @@ use uuid::Uuid;
 
 use crate::media_type::MediaType;
 
+const PUBLIC_IMAGES: &str = "public-images/";
 const THUMBNAIL_SUFFIX: &str = ".thumbnail.webp";
 const UUID_LENGTH: usize = 36;
 const MAX_EXTENSION_LENGTH: usize = 8;
@@ -42,6 +47,26 @@ impl ObjectKey {
         is_key.then(|| Self(text.to_owned()))
     }
 
+    /// A new name for a public image that nobody can guess.
+    pub fn generate_public_image(media_type: MediaType) -> Self {
+        let (id, extension) = (Uuid::new_v4(), media_type.extension());
+        Self(format!("{PUBLIC_IMAGES}{id}.{extension}"))
+    }
+
+    /// The public image of this file name, if it is the name of one. No other object
+    /// has such a key.
+    pub fn of_public_image(file_name: &str) -> Option<Self> {
+        is_image_name(file_name).then(|| Self(format!("{PUBLIC_IMAGES}{file_name}")))
+    }
+
+    /// A name of either form, as it stands in a list of objects to delete.
+    pub fn parse_announced(text: &str) -> Option<Self> {
+        match text.strip_prefix(PUBLIC_IMAGES) {
+            Some(file_name) => Self::of_public_image(file_name),
+            None => Self::parse(text),
+        }
+    }
+
     /// The name at the end of a URL, of this service or of a bucket, signed or not.
     pub fn from_url(url: &str) -> Option<Self> {
         let path = url.split(['?', '#']).next()?;
@@ -64,9 +89,10 @@ impl ObjectKey {
         self.0.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Year, month and day.
+    /// The folders that it lies in, the outermost first.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/').take(3)
+        let (folders, _) = self.0.rsplit_once('/').unwrap_or_default();
+        folders.split('/')
     }
 
     /// The name of the thumbnail of this object.
@@ -114,12 +140,29 @@ fn is_file_name(name: &str) -> bool {
     let Some((id, extension)) = name.split_once('.') else {
         return false;
     };
-    let lowercase = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    id.len() == UUID_LENGTH
-        && id.bytes().all(|byte| byte == b'-' || lowercase(byte))
-        && Uuid::try_parse(id).is_ok()
+    parse_id(id).is_some()
         && (1..=MAX_EXTENSION_LENGTH).contains(&extension.len())
-        && extension.bytes().all(lowercase)
+        && extension.bytes().all(is_lowercase)
+}
+
+fn is_image_name(name: &str) -> bool {
+    let Some((id, extension)) = name.split_once('.') else {
+        return false;
+    };
+    let mut extensions = MediaType::PICTURES.into_iter().map(MediaType::extension);
+    parse_id(id).is_some_and(|id| id.get_version_num() == 4)
+        && extensions.any(|known| known == extension)
+}
+
+/// In the one way of writing them that is used here.
+fn parse_id(text: &str) -> Option<Uuid> {
+    let is_plain =
+        text.len() == UUID_LENGTH && text.bytes().all(|byte| byte == b'-' || is_lowercase(byte));
+    is_plain.then(|| Uuid::try_parse(text).ok()).flatten()
+}
+
+fn is_lowercase(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
 #[cfg(test)]
@@ -191,12 +234,69 @@ mod tests {
         }
     }
 
+    #[test]
+    fn public_images_are_no_files_and_files_no_public_images() {
+        for media_type in MediaType::PICTURES {
+            let (image, file) = (
+                ObjectKey::generate_public_image(media_type),
+                ObjectKey::generate(Utc::now(), media_type),
+            );
+            let found = ObjectKey::of_public_image(image.file_name());
+            assert_eq!(found.as_ref(), Some(&image));
+            assert_eq!(image.folders().collect::<Vec<_>>(), ["public-images"]);
+            assert_eq!(ObjectKey::parse(image.as_str()), None);
+            let url = format!("http://chat.example/api/uploads/files/{image}");
+            assert_eq!(ObjectKey::from_url(&url), None);
+            // The name of a file is the name of an image, but of one that does not exist.
+            let other = ObjectKey::of_public_image(file.file_name());
+            assert_ne!(other, Some(file.clone()));
+            for foreign in [file.as_str(), image.as_str(), file.thumbnail().file_name()] {
+                assert_eq!(ObjectKey::of_public_image(foreign), None, "{foreign}");
+            }
+            for key in [image, file] {
+                assert_eq!(ObjectKey::parse_announced(key.as_str()), Some(key));
+            }
+        }
+    }
+
+    #[test]
+    fn only_names_made_here_are_names_of_images() {
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        for name in [
+            String::new(),
+            ".".to_owned(),
+            "..".to_owned(),
+            "a.png".to_owned(),
+            id.to_owned(),
+            format!("{id}."),
+            format!("{id}.svg"),
+            format!("{id}.pdf"),
+            format!("{id}.PNG"),
+            format!("{id}.png.png"),
+            format!("{id}.png\0"),
+            format!("/{id}.png"),
+            format!("../{id}.png"),
+            format!("{}.png", id.to_uppercase()),
+            format!("{}.png", id.replace('-', "")),
+            // Of another version.
+            "0f8fad5b-d9cb-169f-a165-70867728950e.png".to_owned(),
+        ] {
+            assert_eq!(ObjectKey::of_public_image(&name), None, "{name:?}");
+            let announced = format!("{PUBLIC_IMAGES}{name}");
+            assert_eq!(ObjectKey::parse_announced(&announced), None, "{name:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_becomes_a_key_that_leads_elsewhere(text in ".{0,80}|[0-9./a-f-]{0,80}") {
             if let Some(key) = ObjectKey::parse(&text) {
                 prop_assert!(!key.as_str().contains(".."));
                 prop_assert_eq!(key.folders().count(), 3);
+            }
+            if let Some(key) = ObjectKey::of_public_image(&text) {
+                prop_assert!(!key.as_str().contains(".."));
+                prop_assert_eq!(key.folders().count(), 1);
             }
             let _ = ObjectKey::from_url(&text);
         }

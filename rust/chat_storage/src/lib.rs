@@ -21,7 +21,7 @@ mod source;
 mod store;
 mod thumbnail;
 
-pub use self::content::{ContentCheck, ContentError, Dimensions};
+pub use self::content::{ContentCheck, ContentError, Dimensions, picture_type};
 pub use self::disposition::Disposition;
 pub use self::download::{DownloadAnswer, Representation, RequestHeaders};
 pub use self::error::{ErrorKind, StorageError};

@@ -75,6 +75,9 @@ impl MediaType {
         Self::SevenZip,
     ];
 
+    /// The types whose content is pixels that everybody shows.
+    pub const PICTURES: [Self; 4] = [Self::Jpeg, Self::Png, Self::Gif, Self::Webp];
+
     /// The type that a part of a form declares. Case and parameters
     /// (`text/plain; charset=utf-8`) do not matter.
     pub fn parse(declared: &str) -> Option<Self> {
@@ -155,7 +158,7 @@ impl MediaType {
 
     /// Whether the content is pixels that [`make_thumbnail`](crate::make_thumbnail) reads.
     pub fn has_thumbnail(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::Gif | Self::Webp)
+        Self::PICTURES.contains(&self)
     }
 }
 

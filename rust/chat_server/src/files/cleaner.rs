@@ -44,7 +44,7 @@ async fn clean(library: &Arc<FileLibrary>) -> Option<usize> {
     // What is no key of ours names no object either.
     let (keys, others): (Vec<_>, Vec<_>) = due
         .into_iter()
-        .map(|name| ObjectKey::parse(&name).ok_or(name))
+        .map(|name| ObjectKey::parse_announced(&name).ok_or(name))
         .partition(Result::is_ok);
     let others = others.into_iter().filter_map(Result::err).collect();
     if let Err(error) = library.database.forget_objects(others).await {

@@ -57,6 +57,13 @@ enum Verdict {
     Undecided,
 }
 
+/// The type of picture that content is by its first bytes, whatever anybody says.
+pub fn picture_type(content: &[u8]) -> Option<MediaType> {
+    let head = content.get(..magic::LEAST_BYTES).unwrap_or(content);
+    let mut types = MediaType::PICTURES.into_iter();
+    types.find(|media_type| magic::judge(*media_type, head, true) == Verdict::Fits)
+}
+
 /// Checks one file while it streams.
 #[derive(Debug)]
 pub struct ContentCheck {

@@ -135,6 +135,23 @@ fn pictures_are_not_each_other() {
 }
 
 #[test]
+fn a_picture_is_known_by_its_content() {
+    for media_type in MediaType::ALL {
+        let known = picture_type(&sample(media_type));
+        assert_eq!(known, media_type.has_thumbnail().then_some(media_type));
+    }
+    for other in [
+        &b""[..],
+        b"x",
+        b"\x89PNG",
+        b"RIFF\x10\0\0\0WAVEfmt ",
+        b"<svg/>",
+    ] {
+        assert_eq!(picture_type(other), None, "{other:?}");
+    }
+}
+
+#[test]
 fn office_files_are_not_each_other() {
     use MediaType as Type;
     for declared in [Type::Docx, Type::Xlsx, Type::Pptx] {

@@ -17,6 +17,7 @@ __all__ = [
     "MEDIA_TYPES",
     "Caller",
     "ChatError",
+    "Content",
     "Core",
     "Download",
     "HistoryChunks",
@@ -149,16 +150,30 @@ class Core:
         """
 
     # Sibling systems ------------------------------------------------------------------------------------------------
+    def max_compat_body(self, *, method: str, path: str, authorization: str | None) -> int:
+        """The largest body, in bytes, that is to be read of a request to ``answer_compat``."""
+
     def answer_compat(
-        self, *, method: str, path: str, query: str, authorization: str | None, body: bytes | None
-    ) -> Awaitable[tuple[int, list[tuple[bytes, bytes]], bytes]]:
+        self,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        authorization: str | None,
+        content_type: str | None,
+        if_none_match: str | None,
+        if_modified_since: str | None,
+        if_range: str | None,
+        byte_range: str | None,
+        body: bytes | None,
+    ) -> Awaitable[tuple[int, list[tuple[bytes, bytes]], bytes | Content]]:
         """Status, headers and body of the answer to a request below one of the mounts.
 
         Args:
             method: in upper case.
             path: decoded, below the root path.
             query: as it was sent, without the question mark.
-            authorization: the header of that name.
+            authorization: the header of that name, as the next five (``byte_range`` is ``Range``).
             body: None if it was too large to be read.
         """
 
@@ -416,6 +431,17 @@ class Download:
 
     def next_chunk(self) -> Awaitable[bytes | None]:
         """The next bytes, None at the end. Raises ``ChatError`` if the answer has to be cut off."""
+
+@final
+class Content:
+    """The body of an answer that comes piece by piece."""
+
+    @property
+    def length(self) -> int:
+        """The number of bytes that follow."""
+
+    def next_chunk(self) -> Awaitable[bytes | None]:
+        """As that of ``Download``."""
 
 @final
 class HistoryChunks:

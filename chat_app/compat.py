@@ -4,29 +4,41 @@ Apart from the framework on purpose: what is mounted here has its own errors, re
 API's documentation. The core knows the routes; here is only which paths are theirs.
 """
 
+import asyncio
 import json
+import logging
 import re
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from chat_app._native import ChatError, Core
+from chat_app._native import ChatError, Content, Core
 from chat_app.bridging import serve_bridge
 from chat_app.core.compat import CompatConfig
+from chat_app.file_transfer import conditions
 from chat_app.sibling_cors import SiblingCORS
 
-# Nothing that is sent here as JSON comes near it.
-MAX_BODY_BYTES = 256 * 1024
+logger = logging.getLogger("izpochat.compat")
 
 # What clashes with nothing of the service is also served without the mount.
 _AT_THE_ORIGIN = {"meetings": ["/api/meetings"], "calls": ["/users", "/calls", "/rooms", "/livekit", "/devices"]}
+# Bodies beyond the usual size are kept in memory like all others: few at a time, and none for long.
+_USUAL_BODY_BYTES = 256 * 1024
+_LARGE_BODIES = 16
+_LARGE_BODY_SECONDS = 120.0
+# Which has the length of what is not sent.
+_NOT_MODIFIED = 304
 # Clients of ws-hub append nothing to their base address, or /ws.
 _SOCKETS = frozenset(("", "/ws", "/compat/ws-hub", "/compat/ws-hub/ws"))
+_JSON = (b"content-type", b"application/json; charset=utf-8")
 _UNAVAILABLE = json.dumps(
     {"message": "Service temporarily unavailable", "error": "Service temporarily unavailable"}
 ).encode()
+_STALLED = json.dumps({"message": "Request timeout", "error": "Request timeout"}).encode()
+
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes | Content]
 
 
 class CompatMount:
@@ -44,6 +56,7 @@ class CompatMount:
         self._calls = _pattern([system for system in config.systems if system == "calls"])
         self._cors = SiblingCORS(self._answer, config.origins)
         self._calls_cors = SiblingCORS(self._answer, config.open_origins)
+        self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)
 
     def serves(self, scope: Scope) -> bool:
         """Whether a request or a socket is for a sibling system."""
@@ -64,24 +77,56 @@ class CompatMount:
         await (self._calls_cors if is_call else self._cors)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        limit = self._core.max_compat_body(
+            method=scope["method"], path=_path(scope), authorization=request.headers.get("authorization")
+        )
         try:
-            body = await _read(receive)
+            if limit > _USUAL_BODY_BYTES:
+                async with self._large_bodies:
+                    async with asyncio.timeout(_LARGE_BODY_SECONDS):
+                        body = await _read(receive, limit)
+                    status, headers, answer = await self._ask(request, body)
+            else:
+                status, headers, answer = await self._ask(request, await _read(receive, limit))
         except ConnectionError:
             return
+        except TimeoutError:
+            status, headers, answer = 408, [_JSON], _STALLED
+        length = len(answer) if isinstance(answer, bytes) else answer.length
+        if status != _NOT_MODIFIED:
+            headers.append((b"content-length", str(length).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if isinstance(answer, bytes):
+            await send({"type": "http.response.body", "body": answer})
+        else:
+            await _send_content(answer, send)
+
+    async def _ask(self, request: Request, body: bytes | None) -> _Answer:
         try:
-            status, headers, answer = await self._core.answer_compat(
-                method=scope["method"],
-                path=_path(scope),
-                query=scope["query_string"].decode("latin-1"),
-                authorization=Headers(scope=scope).get("authorization"),
+            return await self._core.answer_compat(
+                method=request.method,
+                path=_path(request.scope),
+                query=request.scope["query_string"].decode("latin-1"),
+                authorization=request.headers.get("authorization"),
+                content_type=request.headers.get("content-type"),
+                **conditions(request),
                 body=body,
             )
         except ChatError:
             # The core is stopping; whatever else happens it answers itself.
-            status, headers, answer = 503, [(b"content-type", b"application/json; charset=utf-8")], _UNAVAILABLE
-        headers.append((b"content-length", str(len(answer)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+            return 503, [_JSON], _UNAVAILABLE
+
+
+async def _send_content(content: Content, send: Send) -> None:
+    """Send the pieces at the client's pace; the server in front cuts an answer off that has no end."""
+    try:
+        while (chunk := await content.next_chunk()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except ChatError as error:
+        logger.warning("an image was cut off: %s", error)
+        return
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _pattern(systems: Iterable[str]) -> re.Pattern[str]:
@@ -97,8 +142,8 @@ def _path(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """The body; None if it is larger than any answer needs.
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body; None if it has more than ``limit`` bytes.
 
     Raises:
         ConnectionError: the client has gone.
@@ -109,7 +154,7 @@ async def _read(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise ConnectionError
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limit:
             return None
         if not message.get("more_body", False):
             return bytes(body)

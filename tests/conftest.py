@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from harness.certificates import Certificate, make_certificate
 from harness.chat import Chat
+from harness.gcs_emulator import GcsEmulator, given_address
 from harness.pool import ServerPool, lend
 from harness.postgres import PostgresAccess, PostgresCluster, given_url
+from harness.stores import BucketStore, FolderStore, Store
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,24 @@ def postgres(request: pytest.FixtureRequest) -> PostgresAccess:
     access = request.getfixturevalue("cluster") if url is None else PostgresAccess(url)
     assert isinstance(access, PostgresAccess)
     return access
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of an emulator of Google Cloud Storage."""
+    given = given_address()
+    if given is not None:
+        yield given
+        return
+    own = GcsEmulator()
+    yield own.address
+    own.close()
+
+
+@pytest.fixture(scope="session")
+def stores(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+    """One store of each kind."""
+    return {"folder": FolderStore(tmp_path_factory.mktemp("objects")), "bucket": BucketStore(emulator)}
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,19 @@
 //! Values of the sibling systems: their settings, requests and answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_server::{
-    CompatConfig, CompatRequest, CompatRequestHead, CompatResponse, CompatSystem, LiveKitConfig,
+    CompatBody, CompatConfig, CompatContent, CompatResponse, CompatSystem, LiveKitConfig,
+    ServiceError,
 };
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
+
+use crate::files::Chunk;
+use crate::runtime::awaitable;
 
 /// The attributes of `chat_app.core.compat.CompatConfig`.
 #[derive(FromPyObject)]
@@ -54,24 +60,31 @@ impl CompatSettings {
     }
 }
 
-/// A request from what the server in front knows of it.
-pub(crate) fn request(
-    method: String,
-    path: String,
-    query: String,
-    authorization: Option<String>,
-    body: Option<Vec<u8>>,
-) -> CompatRequest {
-    let head = CompatRequestHead {
-        method,
-        path,
-        query,
-        authorization,
-    };
-    CompatRequest::new(head, body)
+/// The body of an answer that comes piece by piece.
+#[pyclass(frozen, module = "chat_app._native")]
+#[derive(Debug)]
+pub(crate) struct Content(CompatContent);
+
+#[pymethods]
+impl Content {
+    #[getter]
+    fn length(&self) -> u64 {
+        self.0.length
+    }
+
+    fn next_chunk<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let source = Arc::clone(&self.0.source);
+        awaitable(py, async move {
+            let chunk = source.next_chunk().await;
+            chunk
+                .map(|chunk| chunk.map(Chunk))
+                .map_err(|error| ServiceError::Internal(error.to_string()))
+        })
+    }
 }
 
-/// `(status, [(name, value)], body)` in Python, names and values as bytes.
+/// `(status, [(name, value)], body)` in Python, names and values as bytes, the body as
+/// bytes or a `Content`.
 pub(crate) struct CompatAnswer(pub(crate) CompatResponse);
 
 impl<'py> IntoPyObject<'py> for CompatAnswer {
@@ -92,6 +105,10 @@ impl<'py> IntoPyObject<'py> for CompatAnswer {
                 (PyBytes::new(py, name.as_bytes()), value)
             })
             .collect();
-        (status, headers, PyBytes::new(py, &body)).into_pyobject(py)
+        let body = match body {
+            CompatBody::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
+            CompatBody::Content(content) => Content(content).into_bound_py_any(py)?,
+        };
+        (status, headers, body).into_pyobject(py)
     }
 }

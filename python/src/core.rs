@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chat_server::{
-    BridgeOutput, Chat, DatabaseUrl, EngineRequest, Service, ServiceConfig, ServiceError,
-    SocketOptions, StreamSource, TokenAlgorithm,
+    BridgeOutput, Chat, CompatConditions, CompatRequest, CompatRequestHead, DatabaseUrl,
+    EngineRequest, Service, ServiceConfig, ServiceError, SocketOptions, StreamSource,
+    TokenAlgorithm,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -16,7 +17,7 @@ use crate::answer::{JsonAnswer, TextAnswer};
 use crate::arguments::{self, RowNumber};
 use crate::bridge::SocketBridge;
 use crate::caller::Caller;
-use crate::compat::{self, CompatAnswer, CompatSettings};
+use crate::compat::{CompatAnswer, CompatSettings};
 use crate::error::to_exception;
 use crate::files::{Download, Storage, download_request};
 use crate::runtime::{awaitable, begun, enter, use_case};
@@ -195,7 +196,26 @@ impl Core {
         })
     }
 
-    #[pyo3(signature = (*, method, path, query, authorization, body))]
+    #[pyo3(signature = (*, method, path, authorization))]
+    fn max_compat_body(
+        &self,
+        method: String,
+        path: String,
+        authorization: Option<String>,
+    ) -> usize {
+        let head = CompatRequestHead {
+            method,
+            path,
+            authorization,
+            ..CompatRequestHead::default()
+        };
+        // A service that does not run reads nothing.
+        let service = self.service();
+        service.map_or(0, |service| service.max_compat_body_bytes(&head))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
+    #[pyo3(signature = (*, method, path, query, authorization, content_type, if_none_match, if_modified_since, if_range, byte_range, body))]
     fn answer_compat<'py>(
         &self,
         py: Python<'py>,
@@ -203,9 +223,27 @@ impl Core {
         path: String,
         query: String,
         authorization: Option<String>,
+        content_type: Option<String>,
+        if_none_match: Option<String>,
+        if_modified_since: Option<String>,
+        if_range: Option<String>,
+        byte_range: Option<String>,
         body: Option<Vec<u8>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request = compat::request(method, path, query, authorization, body);
+        let head = CompatRequestHead {
+            method,
+            path,
+            query,
+            authorization,
+            content_type,
+            conditions: CompatConditions {
+                if_none_match,
+                if_modified_since,
+                if_range,
+                range: byte_range,
+            },
+        };
+        let request = CompatRequest::new(head, body);
         self.run(py, move |service| async move {
             Ok(CompatAnswer(service.answer_compat(request).await))
         })

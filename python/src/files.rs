@@ -210,7 +210,7 @@ impl Download {
 }
 
 /// `bytes` in Python.
-struct Chunk(bytes::Bytes);
+pub(crate) struct Chunk(pub(crate) bytes::Bytes);
 
 impl<'py> IntoPyObject<'py> for Chunk {
     type Target = PyBytes;

@@ -35,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<files::Storage>()?;
     module.add_class::<files::Upload>()?;
     module.add_class::<files::Download>()?;
+    module.add_class::<compat::Content>()?;
     module.add_function(wrap_pyfunction!(logging::init_tracing, module)?)?;
     module.add_function(wrap_pyfunction!(setup::migrate_database, module)?)?;
     Ok(())

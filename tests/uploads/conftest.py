@@ -4,29 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from harness.chat import Chat
-from harness.gcs_emulator import GcsEmulator, given_address
 from harness.pool import ServerPool, lend
-from harness.stores import BucketStore, FolderStore, Store
+from harness.stores import FolderStore, Store
 
 DATABASES = {"folder": "sqlite", "bucket": "postgres"}
-
-
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """The address of an emulator of Google Cloud Storage."""
-    given = given_address()
-    if given is not None:
-        yield given
-        return
-    own = GcsEmulator()
-    yield own.address
-    own.close()
-
-
-@pytest.fixture(scope="session")
-def stores(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
-    """One store of each kind."""
-    return {"folder": FolderStore(tmp_path_factory.mktemp("objects")), "bucket": BucketStore(emulator)}
 
 
 @pytest.fixture(params=sorted(DATABASES))

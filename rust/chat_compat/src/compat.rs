@@ -13,7 +13,10 @@ use crate::calls::{self, Calls};
 use crate::config::{CompatConfig, System};
 use crate::meetings::{self, Meetings};
 use crate::root::Root;
-use crate::shared::{CompatError, ObjectIds, Primary, Request, Response, Target, resolve};
+use crate::shared::{
+    CompatError, MAX_BODY_BYTES, ObjectIds, Primary, Request, RequestHead, Response, Target,
+    resolve,
+};
 use crate::webrtc::{self, Webrtc};
 use crate::ws_hub::{self, SocketLimits, WsHub};
 
@@ -103,6 +106,18 @@ impl Compat {
         match resolve(path, &self.config.systems) {
             Some(target) => self.answer(&request, &target).await,
             None => Response::empty(404),
+        }
+    }
+
+    /// The largest body that is read of a request; what is larger reaches
+    /// [`handle`](Self::handle) without it.
+    pub fn max_body_bytes(&self, head: &RequestHead) -> usize {
+        let target = resolve(&head.path, &self.config.systems);
+        match (&self.faces, target) {
+            (Some(faces), Some(target)) if target.system == System::WsHub => {
+                faces.ws_hub.max_body_bytes(head, &target.path)
+            }
+            _ => MAX_BODY_BYTES,
         }
     }
 

@@ -20,4 +20,7 @@ mod ws_hub;
 
 pub use compat::Compat;
 pub use config::{CompatConfig, LiveKitConfig, System};
-pub use shared::{BoxFuture, CompatError, Primary, PrimaryUser, Request, RequestHead, Response};
+pub use shared::{
+    Body, BoxFuture, CompatError, Conditions, Content, ContentSource, Image, ImageOutcome,
+    ImageRefusal, Primary, PrimaryUser, Request, RequestHead, Response,
+};

@@ -25,7 +25,8 @@ pub use accounts::{Bearer, Identity, UserUpdate};
 pub use chat::Chat;
 pub use chat_auth::TokenAlgorithm;
 pub use chat_compat::{
-    CompatConfig, LiveKitConfig, Request as CompatRequest, RequestHead as CompatRequestHead,
+    Body as CompatBody, CompatConfig, Conditions as CompatConditions, Content as CompatContent,
+    LiveKitConfig, Request as CompatRequest, RequestHead as CompatRequestHead,
     Response as CompatResponse, System as CompatSystem,
 };
 pub use chat_database::{

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_auth::TokenAuthority;
-use chat_compat::{Compat, Primary, Request, Response};
+use chat_compat::{Compat, Primary, Request, RequestHead, Response};
 use chat_database::{
     Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
@@ -173,6 +173,11 @@ impl Service {
     /// Socket.IO, for requests and for sockets that another server carries.
     pub fn socket_io(&self) -> &SocketIo {
         &self.socket_io
+    }
+
+    /// The largest body that is read of a request to a sibling system.
+    pub fn max_compat_body_bytes(&self, head: &RequestHead) -> usize {
+        self.compat.max_body_bytes(head)
     }
 
     /// Answers a request to a sibling system.

@@ -10,6 +10,7 @@ from harness.chat import Chat
 from harness.pool import ServerPool, lend
 from harness.siblings import SETTINGS, Account, Sibling
 from harness.sockets import ChatSocket
+from harness.stores import Store
 
 
 class HubSocket(ChatSocket):
@@ -84,6 +85,27 @@ def live(request: pytest.FixtureRequest, shared_servers: ServerPool) -> Iterator
     """A service whose sockets nobody else uses: they are gone before the next test."""
     transport, kind = request.param.split("-")
     for chat in lend(shared_servers, kind, transport, "hub sockets", SETTINGS):
+        yield Hub(chat, "ws-hub")
+        end_all(chat)
+
+
+@pytest.fixture(params=["folder-sqlite", "bucket-postgres"])
+def store_and_database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    kind, database = request.param.split("-")
+    return kind, database
+
+
+@pytest.fixture
+def store(store_and_database: tuple[str, str], stores: dict[str, Store]) -> Store:
+    """Where ``images`` keeps them."""
+    return stores[store_and_database[0]]
+
+
+@pytest.fixture
+def images(store_and_database: tuple[str, str], store: Store, shared_servers: ServerPool) -> Iterator[Hub]:
+    """A service with a store; in one of these tests each database meets one of the two kinds."""
+    settings = {**SETTINGS, **store.settings}
+    for chat in lend(shared_servers, store_and_database[1], purpose="hub images", settings=settings):
         yield Hub(chat, "ws-hub")
         end_all(chat)
 

@@ -9,6 +9,8 @@ import pytest
 from harness.siblings import UNKNOWN_ID
 from harness.sockets import refused_with
 
+# The form of a name that the service makes; there need be no such image.
+IMAGE = "0f8fad5b-d9cb-469f-a165-70867728950e.png"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 PATHS = ["/compat/ws-hub", "/compat/ws-hub/", "/compat/ws-hub/ws", "/compat/ws-hub/ws/", "/", "/ws", "/ws/", "/?x=1"]
 
@@ -190,6 +192,11 @@ def test_a_conversation(live: Any) -> None:
         ({"content": " " * 4999 + "xx"}, "Message too long (max 5000)"),
         ({"imageUrl": "javascript:alert(1)"}, "Invalid imageUrl"),
         ({"imageUrl": "/uploads/../x"}, "Invalid imageUrl"),
+        ({"imageUrl": "/uploads/a.png"}, "Invalid imageUrl"),
+        ({"imageUrl": f"/uploads/{IMAGE}/x"}, "Invalid imageUrl"),
+        ({"imageUrl": f"/compat/ws-hub/uploads/{IMAGE}"}, "Invalid imageUrl"),
+        ({"imageUrl": f"uploads/{IMAGE}"}, "Invalid imageUrl"),
+        ({"imageUrl": "/uploads/2026/11/21/0f8fad5b-d9cb-469f-a165-70867728950e.png"}, "Invalid imageUrl"),
         ({"imageUrl": "https://" + "x" * 2048}, "Invalid imageUrl"),
     ],
 )
@@ -211,7 +218,7 @@ def test_messages_at_the_limits(live: Any) -> None:
     for payload in (
         {"content": "😀" * 2500},
         {"content": "x" * 5000},
-        {"imageUrl": "/uploads/a.png"},
+        {"imageUrl": f"/uploads/{IMAGE}"},
         {"content": "\0"},
     ):
         socket.say_frame("SEND_MESSAGE", roomId=room, **payload)

@@ -8,6 +8,9 @@ use chat_database::{DatabaseError, ErrorKind};
 pub enum CompatError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// With the causes.
+    #[error("{0}")]
+    StoreUnavailable(String),
     #[error("the service is not running")]
     NotRunning,
     #[error("internal error: {0}")]
@@ -19,7 +22,7 @@ impl CompatError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Database(error) => error.kind() == ErrorKind::Unavailable,
-            Self::NotRunning => true,
+            Self::StoreUnavailable(_) | Self::NotRunning => true,
             Self::Internal(_) => false,
         }
     }

@@ -4,9 +4,10 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use chat_protocol::ids::UserId;
 
-use super::CompatError;
+use super::{CompatError, Conditions, Image, ImageRefusal};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -17,7 +18,7 @@ pub struct PrimaryUser {
     pub username: String,
 }
 
-/// Accounts and the password threads of the primary service.
+/// Accounts, the password threads and the store of the primary service.
 pub trait Primary: Debug + Send + Sync + 'static {
     /// The account an IzpoChat token stands for; none if it does not stand for an
     /// active one.
@@ -34,4 +35,20 @@ pub trait Primary: Debug + Send + Sync + 'static {
         password: String,
         hash: Option<String>,
     ) -> BoxFuture<'_, Result<bool, CompatError>>;
+
+    /// Stores an image that whoever knows its name may read, and gives that name.
+    fn store_image(
+        &self,
+        content: Bytes,
+    ) -> BoxFuture<'_, Result<Result<String, ImageRefusal>, CompatError>>;
+
+    /// The image of this name; none if there is none.
+    fn open_image<'a>(
+        &'a self,
+        name: &'a str,
+        conditions: Conditions,
+    ) -> BoxFuture<'a, Result<Option<Image>, CompatError>>;
+
+    /// Whether an image may have this name; whether there is one is not looked at.
+    fn is_image_name(&self, name: &str) -> bool;
 }

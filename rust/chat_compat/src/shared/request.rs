@@ -5,7 +5,13 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
+
+use super::Conditions;
+
+/// The largest body of requests in JSON: nothing that is sent here comes near it.
+pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// What comes before the body.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +23,16 @@ pub struct RequestHead {
     pub query: String,
     /// As it was sent.
     pub authorization: Option<String>,
+    /// As it was sent.
+    pub content_type: Option<String>,
+    pub conditions: Conditions,
 }
 
 /// A complete request.
 #[derive(Clone, Debug)]
 pub struct Request {
     head: RequestHead,
-    body: Option<Vec<u8>>,
+    body: Option<Bytes>,
 }
 
 /// Why there are no fields.
@@ -43,7 +52,10 @@ impl Request {
         if head.path.contains('\0') {
             head.path = head.path.replace('\0', "\u{fffd}");
         }
-        Self { head, body }
+        Self {
+            head,
+            body: body.map(Bytes::from),
+        }
     }
 
     pub(crate) fn head(&self) -> &RequestHead {
@@ -57,9 +69,14 @@ impl Request {
             .map(|(_, value)| value.replace('\0', "\u{fffd}"))
     }
 
+    /// The body as it came; none if it was too large.
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
     /// The fields of the body; an empty body has none.
     pub(crate) fn fields(&self) -> Result<Fields, BodyError> {
-        let body = self.body.as_deref().ok_or(BodyError::TooLarge)?;
+        let body = self.body().ok_or(BodyError::TooLarge)?;
         if body.trim_ascii().is_empty() {
             return Ok(Fields::default());
         }

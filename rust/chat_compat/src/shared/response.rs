@@ -2,12 +2,20 @@
 
 use serde::Serialize;
 
+use super::Content;
+
 /// What goes back to the client; the server in front adds length and date.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    Content(Content),
 }
 
 impl Response {
@@ -16,7 +24,7 @@ impl Response {
             status,
             headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
             // Plain data with string keys, and memory: there is nothing that can fail.
-            body: serde_json::to_vec(body).unwrap_or_default(),
+            body: Body::Bytes(serde_json::to_vec(body).unwrap_or_default()),
         }
     }
 
@@ -24,7 +32,7 @@ impl Response {
         Self {
             status,
             headers: vec![("content-type", "text/html; charset=utf-8".to_owned())],
-            body: body.as_bytes().to_vec(),
+            body: Body::Bytes(body.as_bytes().to_vec()),
         }
     }
 
@@ -32,7 +40,7 @@ impl Response {
         Self {
             status,
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Body::Bytes(Vec::new()),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The face of "Real-Time Chat Backend Setup" (contract file ws-hub.md): REST for
-//! accounts, rooms and history, and one socket for everything live.
+//! accounts, rooms, history and images, and one socket for everything live.
 
 mod accounts;
 mod answers;
 mod error;
 mod history;
+mod images;
 mod live;
 mod rooms;
 
@@ -18,15 +19,20 @@ use serde_json::json;
 
 pub(crate) use self::error::failure;
 use self::error::{RestError, refuse};
+use self::images::MAX_FORM_BYTES;
 use self::live::Live;
 pub(crate) use self::live::SocketLimits;
 use crate::config::{self, CompatConfig};
-use crate::shared::{Accounts, Method, ObjectIds, Primary, Request, Response, Routed, route};
+use crate::shared::{
+    Accounts, MAX_BODY_BYTES, Method, ObjectIds, Primary, Request, RequestHead, Response, Routed,
+    route,
+};
 
 #[derive(Debug)]
 pub(crate) struct WsHub {
     accounts: Arc<Accounts>,
     store: CompatStore,
+    primary: Arc<dyn Primary>,
     ids: Arc<ObjectIds>,
     live: Arc<Live>,
 }
@@ -48,6 +54,8 @@ enum Route<'a> {
     JoinRoom(&'a str),
     LeaveRoom(&'a str),
     ListMessages(&'a str),
+    UploadImage,
+    GetImage(&'a str),
 }
 
 fn find<'a>(method: Method, path: &[&'a str]) -> Option<Route<'a>> {
@@ -63,6 +71,8 @@ fn find<'a>(method: Method, path: &[&'a str]) -> Option<Route<'a>> {
         (Method::Post, ["api", "rooms", room, "join"]) => Route::JoinRoom(room),
         (Method::Post, ["api", "rooms", room, "leave"]) => Route::LeaveRoom(room),
         (Method::Get, ["api", "rooms", room, "messages"]) => Route::ListMessages(room),
+        (Method::Post, ["api", "upload", "image"]) => Route::UploadImage,
+        (Method::Get, ["uploads", name]) => Route::GetImage(name),
         _ => return None,
     })
 }
@@ -83,11 +93,18 @@ impl WsHub {
             Arc::clone(primary),
             Arc::clone(ids),
         ));
-        let (live_accounts, live_ids) = (Arc::clone(&accounts), Arc::clone(ids));
+        let live = Live::new(
+            hub,
+            Arc::clone(&accounts),
+            store.clone(),
+            Arc::clone(primary),
+            Arc::clone(ids),
+        );
         Self {
             accounts,
-            live: Arc::new(Live::new(hub, live_accounts, store.clone(), live_ids)),
+            live: Arc::new(live),
             store,
+            primary: Arc::clone(primary),
             ids: Arc::clone(ids),
         }
     }
@@ -117,6 +134,15 @@ impl WsHub {
         self.live.flush().await;
     }
 
+    /// The largest body of a request that is read: images come from people who may
+    /// upload them.
+    pub(crate) fn max_body_bytes(&self, head: &RequestHead, path: &[&str]) -> usize {
+        match route(&head.method, |method| find(method, path)) {
+            Routed::Found(Route::UploadImage) if self.caller(head).is_ok() => MAX_FORM_BYTES,
+            _ => MAX_BODY_BYTES,
+        }
+    }
+
     pub(crate) async fn answer(&self, request: &Request, path: &[&str]) -> Response {
         match route(&request.head().method, |method| find(method, path)) {
             Routed::Found(found) => Box::pin(self.run(found, request))
@@ -130,27 +156,33 @@ impl WsHub {
     }
 
     async fn run(&self, route: Route<'_>, request: &Request) -> Result<Response, RestError> {
+        let head = request.head();
         match route {
             Route::Health => Ok(Response::json(200, &json!({"status": "Server running"}))),
             Route::Register => self.register(request).await,
             Route::LogIn => self.log_in(request).await,
-            Route::OwnAccount => self.own_account(&self.caller(request)?).await,
-            Route::SearchUsers => self.search_users(&self.caller(request)?, request).await,
-            Route::ListRooms => self.list_rooms(&self.caller(request)?, request).await,
-            Route::CreateRoom => self.create_room(&self.caller(request)?, request).await,
-            Route::GetRoom(room) => self.get_room(&self.caller(request)?, room).await,
-            Route::JoinRoom(room) => self.join_room(&self.caller(request)?, room).await,
-            Route::LeaveRoom(room) => self.leave_room(&self.caller(request)?, room).await,
+            Route::OwnAccount => self.own_account(&self.caller(head)?).await,
+            Route::SearchUsers => self.search_users(&self.caller(head)?, request).await,
+            Route::ListRooms => self.list_rooms(&self.caller(head)?, request).await,
+            Route::CreateRoom => self.create_room(&self.caller(head)?, request).await,
+            Route::GetRoom(room) => self.get_room(&self.caller(head)?, room).await,
+            Route::JoinRoom(room) => self.join_room(&self.caller(head)?, room).await,
+            Route::LeaveRoom(room) => self.leave_room(&self.caller(head)?, room).await,
             Route::ListMessages(room) => {
-                let caller = self.caller(request)?;
+                let caller = self.caller(head)?;
                 self.list_messages(&caller, room, request).await
             }
+            Route::UploadImage => {
+                self.caller(head)?;
+                self.upload_image(request).await
+            }
+            Route::GetImage(name) => self.get_image(request, name).await,
         }
     }
 
     /// Reads `Authorization: Bearer <token>`, in exactly this form.
-    fn caller(&self, request: &Request) -> Result<Caller, RestError> {
-        let header = request.head().authorization.as_deref();
+    fn caller(&self, head: &RequestHead) -> Result<Caller, RestError> {
+        let header = head.authorization.as_deref();
         let header = header
             .filter(|header| !header.is_empty())
             .ok_or(RestError::refused(401, "No token provided"))?;

@@ -107,7 +107,7 @@ impl Chat {
     }
 }
 
-async fn open(
+pub(super) async fn open(
     store: &ObjectStore,
     key: &ObjectKey,
     content_type: &str,

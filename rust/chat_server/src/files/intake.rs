@@ -16,7 +16,7 @@ use super::library::FileLibrary;
 use crate::error::ServiceError;
 
 /// When an object without a row counts as left over: longer than any upload takes.
-const DUE_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
+pub(super) const DUE_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The path of served objects below the public address of the service; the other
 /// end is `chat_app/routers/uploads.py`.
@@ -189,6 +189,6 @@ fn type_not_allowed(part: &FilePart) -> ServiceError {
     }
 }
 
-fn upload_failed(source: StorageError) -> ServiceError {
+pub(super) fn upload_failed(source: StorageError) -> ServiceError {
     ServiceError::UploadFailed { source }
 }

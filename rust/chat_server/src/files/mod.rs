@@ -10,6 +10,7 @@ mod allowance;
 pub(crate) mod cleaner;
 mod download;
 mod form;
+mod images;
 mod intake;
 mod library;
 mod links;

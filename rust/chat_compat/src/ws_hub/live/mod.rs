@@ -15,7 +15,7 @@ use chat_hub::Hub;
 pub(crate) use self::entrance::SocketLimits;
 use self::frames::{RoomId, ServerFrame};
 use self::people::People;
-use crate::shared::{Accounts, MessageQueue, ObjectIds};
+use crate::shared::{Accounts, MessageQueue, ObjectIds, Primary};
 use crate::ws_hub::answers::RoomAnswer;
 
 /// Fixed by the first authentication frame of a socket.
@@ -33,6 +33,7 @@ pub(super) struct Live {
     people: People,
     accounts: Arc<Accounts>,
     store: CompatStore,
+    primary: Arc<dyn Primary>,
     messages: MessageQueue,
 }
 
@@ -41,6 +42,7 @@ impl Live {
         hub: Hub,
         accounts: Arc<Accounts>,
         store: CompatStore,
+        primary: Arc<dyn Primary>,
         ids: Arc<ObjectIds>,
     ) -> Self {
         Self {
@@ -49,6 +51,7 @@ impl Live {
             accounts,
             messages: MessageQueue::start("ws-hub", store.clone(), ids),
             store,
+            primary,
         }
     }
 

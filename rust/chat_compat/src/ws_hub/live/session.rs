@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::frames::{self, ClientFrame, FrameError, ServerFrame, Typing, User};
 use super::{Dialect, Live};
 use crate::shared::{CompatError, Draft, Fields};
+use crate::ws_hub::images::is_address;
 
 const MAX_CONTENT_UNITS: usize = 5000;
 const MAX_IMAGE_URL_CHARACTERS: usize = 2048;
@@ -225,7 +226,7 @@ impl Session {
         if content.encode_utf16().count() > MAX_CONTENT_UNITS {
             return Err(Refusal::Text("Message too long (max 5000)"));
         }
-        if !image_url.is_none_or(is_image_url) {
+        if !image_url.is_none_or(|url| self.is_image_url(url)) {
             return Err(Refusal::Text("Invalid imageUrl"));
         }
         let room = self
@@ -242,6 +243,13 @@ impl Session {
         };
         self.submit(room_id.to_owned(), draft, temp_id).await;
         Ok(())
+    }
+
+    /// One of ours, or an address of the web.
+    fn is_image_url(&self, url: &str) -> bool {
+        let is_web = url.starts_with("http://") || url.starts_with("https://");
+        (is_web || is_address(&*self.live.primary, url))
+            && url.chars().count() <= MAX_IMAGE_URL_CHARACTERS
     }
 
     async fn submit(&self, room: String, draft: Draft, temp_id: Option<Value>) {
@@ -293,13 +301,4 @@ impl MessageHandler for Session {
 
 fn room_id(payload: &Fields) -> Option<&str> {
     payload.text("roomId").filter(|room| !room.is_empty())
-}
-
-/// One of ours, or an address of the web.
-fn is_image_url(url: &str) -> bool {
-    let is_ours = url
-        .strip_prefix("/uploads/")
-        .is_some_and(|file| !file.is_empty() && !file.contains(['/', '\\']));
-    let is_web = url.starts_with("http://") || url.starts_with("https://");
-    (is_ours || is_web) && url.chars().count() <= MAX_IMAGE_URL_CHARACTERS
 }

@@ -305,8 +305,9 @@ impl Live {
         }
         drop(state);
         let (live, ringing) = (Arc::downgrade(self), id.clone());
+        let until = tokio::time::Instant::now() + RING_TIMEOUT;
         tokio::spawn(async move {
-            tokio::time::sleep(RING_TIMEOUT).await;
+            tokio::time::sleep_until(until).await;
             if let Some(live) = live.upgrade() {
                 live.lock().stop_ringing(&ringing);
             }

@@ -92,12 +92,14 @@ class SocketClient(Client):
 
     Args:
         server: where it connects to.
-        sockets: path with query, and room, of each.
+        sockets: path with query, and room, of each; or all that the client needs to know of each.
         handshakes: how many at a time.
     """
 
-    def __init__(self, server: Server, sockets: Iterable[tuple[str, int]], handshakes: int = 64) -> None:
-        places = [{"path": path, "room": room} for path, room in sockets]
+    def __init__(
+        self, server: Server, sockets: Iterable[tuple[str, int] | dict[str, Any]], handshakes: int = 64
+    ) -> None:
+        places = [place if isinstance(place, dict) else {"path": place[0], "room": place[1]} for place in sockets]
         super().__init__({"scenario": "sockets", "server": server.plan, "sockets": places, "handshakes": handshakes})
         try:
             self.connected = self.result()

@@ -29,6 +29,7 @@ from scenarios import (
     latency,
     logins,
     requests,
+    signalling,
     socket_io_room,
     uploads,
 )
@@ -40,6 +41,7 @@ SCENARIOS: dict[str, Callable[[Workshop], list[Row]]] = {
     "fan_out_large": fan_out.measure_large,
     "fan_out_rooms": fan_out.measure_rooms,
     "socket_io_room": socket_io_room.measure,
+    "signalling": signalling.measure,
     "latency": latency.measure,
     "latency_burst": latency.measure_burst,
     "ingest": ingest.measure,

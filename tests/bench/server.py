@@ -30,7 +30,7 @@ class Server:
         folder: its working folder, made if it is missing.
         environment: its settings.
         welcomes: whether it sends a first frame to each socket.
-        dialect: what is spoken, ``plain`` or ``socket_io``.
+        dialect: what is spoken, ``plain``, ``socket_io`` or ``signalling``.
     """
 
     def __init__(

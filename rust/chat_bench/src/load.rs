@@ -13,8 +13,9 @@ use crate::error::BenchError;
 use crate::ledger::{Ledger, Sender};
 use crate::marker::MarkerFinder;
 use crate::network::{Driver, Network, Sockets};
-use crate::plan::{LoadPlan, Pace};
+use crate::plan::{LoadPlan, Pace, Place};
 use crate::server_process::{ServerProcess, own_cpu_time};
+use crate::signalling;
 use crate::socket::Handler;
 
 /// How long the last deliveries of a phase may take.
@@ -48,7 +49,8 @@ pub(crate) struct Room {
     epoch: Instant,
     ledger: Ledger,
     finder: MarkerFinder,
-    rooms_of_sockets: Vec<usize>,
+    /// Per socket, the room that its messages go to.
+    rooms_written: Vec<usize>,
     pacer: Pacer,
     latencies: Histogram<u64>,
     /// Sockets with something to flush.
@@ -77,13 +79,15 @@ enum Pacer {
 }
 
 impl Room {
-    pub(crate) fn new(rooms_of_sockets: Vec<usize>) -> Result<Self, BenchError> {
+    pub(crate) fn new(places: &[Place]) -> Result<Self, BenchError> {
         let now = Instant::now();
+        let rooms_of_sockets: Vec<usize> = places.iter().map(|place| place.room).collect();
+        let written = |place: &Place| place.writes_to.unwrap_or(place.room);
         Ok(Self {
             epoch: now,
             ledger: Ledger::new(&rooms_of_sockets),
             finder: MarkerFinder::default(),
-            rooms_of_sockets,
+            rooms_written: places.iter().map(written).collect(),
             // Before the first phase nobody writes.
             pacer: Pacer::Closed {
                 turns: VecDeque::new(),
@@ -202,13 +206,9 @@ impl Room {
     /// So many in each room, spread over its sockets, as a server knows no
     /// neighbours.
     fn choose_senders(&self, per_room: usize) -> Result<Vec<Sender>, BenchError> {
-        let rooms = self
-            .rooms_of_sockets
-            .iter()
-            .max()
-            .map_or(0, |last| last + 1);
+        let rooms = self.rooms_written.iter().max().map_or(0, |last| last + 1);
         let mut sockets_of_rooms = vec![Vec::new(); rooms];
-        for (socket, &room) in self.rooms_of_sockets.iter().enumerate() {
+        for (socket, &room) in self.rooms_written.iter().enumerate() {
             sockets_of_rooms[room].push(socket);
         }
         let mut senders = Vec::with_capacity(rooms * per_room);
@@ -261,7 +261,7 @@ impl Handler for Room {
     fn on_text(&mut self, socket: usize, text: &[u8], at: Instant) {
         self.last_frame = at;
         let Some(marker) = self.finder.find(text) else {
-            if text.starts_with(ERROR_FRAME) {
+            if text.starts_with(ERROR_FRAME) || signalling::is_refusal(text) {
                 let text = String::from_utf8_lossy(text);
                 let fault = format!("socket {socket}: the server refused a frame: {text}");
                 self.fault.get_or_insert(BenchError::Delivery(fault));

@@ -21,6 +21,7 @@ mod plan;
 mod requests;
 mod server_process;
 mod session;
+mod signalling;
 mod socket;
 mod socket_io;
 mod timer;

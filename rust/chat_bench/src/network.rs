@@ -196,7 +196,9 @@ impl Handler for Opening<'_> {
 impl Driver for Opening<'_> {
     fn write(&mut self, sockets: &mut Sockets) -> Result<(), BenchError> {
         while self.started < self.places.len() && self.started - self.open < self.handshakes {
-            sockets.connect(self.started, &self.places[self.started].path)?;
+            let place = &self.places[self.started];
+            sockets.connect(self.started, &place.path)?;
+            sockets.get(self.started).set_peer(place.peer.clone());
             self.started += 1;
         }
         Ok(())

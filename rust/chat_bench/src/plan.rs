@@ -45,6 +45,8 @@ pub(crate) enum Dialect {
     Plain,
     /// Messages are arguments of Socket.IO events.
     SocketIo,
+    /// Messages are candidates for the other party of a call.
+    Signalling,
 }
 
 /// Where one socket connects to.
@@ -54,6 +56,20 @@ pub(crate) struct Place {
     pub(crate) path: String,
     /// Its place in the ledger: sockets of one number must get the same messages.
     pub(crate) room: usize,
+    /// The room that its messages go to, if it is another one.
+    #[serde(default)]
+    pub(crate) writes_to: Option<usize>,
+    #[serde(default)]
+    pub(crate) peer: Option<Peer>,
+}
+
+/// The other party of a call.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Peer {
+    /// Its user id.
+    pub(crate) user: String,
+    /// Whether it is the one who is called.
+    pub(crate) is_called: bool,
 }
 
 /// What is done with open sockets.

@@ -48,7 +48,7 @@ pub(crate) fn run(
     // Its events are lost when it goes, so it must not go with the thread.
     let waker = Arc::new(network.waker()?);
     let lines = read_lines(input, Arc::clone(&waker));
-    let mut room = Room::new(plan.sockets.iter().map(|place| place.room).collect())?;
+    let mut room = Room::new(&plan.sockets)?;
     crate::report(&connect(plan, &mut network, &mut room)?)?;
     while let Some(line) = next_line(&lines, &mut network, &mut room)? {
         match serde_json::from_str(&line)? {

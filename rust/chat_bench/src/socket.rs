@@ -3,6 +3,7 @@
 //! Events are edge-triggered: a socket is read until a read does not fill the
 //! buffer, and written until a write is short.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -14,8 +15,8 @@ use mio::{Interest, Registry, Token};
 use crate::error::BenchError;
 use crate::frame::{self, Opcode};
 use crate::handshake;
-use crate::plan::Dialect;
-use crate::socket_io;
+use crate::plan::{Dialect, Peer};
+use crate::{signalling, socket_io};
 
 /// 1000, "normal closure".
 const NORMAL_CLOSURE: [u8; 2] = 1000_u16.to_be_bytes();
@@ -43,6 +44,7 @@ pub(crate) struct Socket {
     stream: TcpStream,
     state: State,
     dialect: Dialect,
+    peer: Option<Peer>,
     /// The start of a frame whose rest has not come.
     unfinished: Vec<u8>,
     /// What the stream has not taken.
@@ -65,9 +67,15 @@ impl Socket {
             stream,
             state: State::Connecting,
             dialect,
+            peer: None,
             unfinished: Vec::new(),
             outgoing: handshake::request(&address.to_string(), path).into_bytes(),
         })
+    }
+
+    /// Says whom it is in a call with, or will be.
+    pub(crate) fn set_peer(&mut self, peer: Option<Peer>) {
+        self.peer = peer;
     }
 
     /// Queues a text; [`Socket::flush`] sends it.
@@ -80,6 +88,12 @@ impl Socket {
         match self.dialect {
             Dialect::Plain => self.queue_text(write_message),
             Dialect::SocketIo => self.queue_text(|out| socket_io::append_event(out, write_message)),
+            Dialect::Signalling => {
+                let peer = self.peer.as_ref();
+                frame::append(&mut self.outgoing, Opcode::Text, |out| {
+                    signalling::append_event(out, peer, write_message);
+                });
+            }
         }
     }
 
@@ -202,11 +216,12 @@ impl Socket {
                 Opcode::Text => {
                     let answer = match self.dialect {
                         Dialect::Plain => None,
-                        Dialect::SocketIo => socket_io::answer(payload),
+                        Dialect::SocketIo => socket_io::answer(payload).map(Cow::Borrowed),
+                        Dialect::Signalling => signalling::answer(payload, self.peer.as_ref()),
                     };
                     match answer {
                         Some(answer) => frame::append(&mut self.outgoing, Opcode::Text, |out| {
-                            out.extend_from_slice(answer);
+                            out.extend_from_slice(&answer);
                         }),
                         None => handler.on_text(index, payload, at),
                     }

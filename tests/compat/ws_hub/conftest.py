@@ -84,7 +84,18 @@ class Hub(Sibling):
 def live(request: pytest.FixtureRequest, shared_servers: ServerPool) -> Iterator[Hub]:
     """A service whose sockets nobody else uses: they are gone before the next test."""
     transport, kind = request.param.split("-")
-    for chat in lend(shared_servers, kind, transport, "hub sockets", SETTINGS):
+    yield from lend_hub(shared_servers, kind, transport)
+
+
+@pytest.fixture
+def live_on_postgres(shared_servers: ServerPool) -> Iterator[Hub]:
+    """The same on the database whose readers can be held up."""
+    yield from lend_hub(shared_servers, "postgres", "handoff")
+
+
+def lend_hub(pool: ServerPool, kind: str, transport: str) -> Iterator[Hub]:
+    """Lend a service to one test."""
+    for chat in lend(pool, kind, transport, "hub sockets", SETTINGS):
         yield Hub(chat, "ws-hub")
         end_all(chat)
 

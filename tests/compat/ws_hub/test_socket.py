@@ -5,6 +5,7 @@ import re
 import time
 from typing import Any
 
+import psycopg
 import pytest
 from harness.siblings import UNKNOWN_ID
 from harness.sockets import refused_with
@@ -325,6 +326,28 @@ def test_the_seed_dialect_needs_no_joining(live: Any) -> None:
     other.say_frame("SEND_MESSAGE", roomId=later, content="joined, so it stays")
     other.expect_frame("MESSAGE")
     his.expect_frame("MESSAGE")
+
+
+def test_a_client_of_the_seed_is_told_that_it_is_in_when_it_hears_its_rooms(live_on_postgres: Any) -> None:
+    live = live_on_postgres
+    ana, beto, carla = live.accounts("ana", "beto", "carla")
+    room = live.room(ana, beto)
+    hers = live.enter(ana)
+    hers.join(room)
+    his = live.open()
+    with psycopg.connect(live.chat.database.url) as connection:
+        # Its rooms cannot be listed as long as this is held.
+        connection.execute("lock table compat_room_members in access exclusive mode")
+        his.say_frame("AUTH", token=beto.token)
+        assert hers.expect_frame("USER_ONLINE")["userId"] == beto.id
+        third = live.enter(carla, hers)
+        hers.say_frame("SEND_MESSAGE", roomId=room, content="before")
+        assert hers.expect_frame("MESSAGE")["content"] == "before"
+    his.expect_frame("AUTH_SUCCESS")
+    assert set(his.expect_frame("ONLINE_USERS")["userIds"]) == {ana.id, beto.id, carla.id}
+    hers.say_frame("SEND_MESSAGE", roomId=room, content="after")
+    assert his.expect_frame("MESSAGE")["content"] == "after"
+    third.expect_nothing()
 
 
 def test_room_events(live: Any) -> None:

@@ -32,7 +32,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Online {
     username: String,
-    sockets: Vec<(ConnectionRef, Dialect)>,
+    sockets: Vec<Seat>,
     /// By `JOIN_ROOM`.
     joined: HashMap<String, RoomKey>,
     /// All of the user's rooms, while a socket of the seed's dialect is there.
@@ -41,11 +41,23 @@ struct Online {
     left: HashSet<String>,
 }
 
+#[derive(Debug)]
+struct Seat {
+    connection: ConnectionRef,
+    dialect: Dialect,
+    /// Its authentication has been answered: it hears what its user hears.
+    is_welcome: bool,
+}
+
 impl Online {
     fn has_automatic_rooms(&self) -> bool {
-        self.sockets
-            .iter()
-            .any(|(_, dialect)| *dialect == Dialect::Seed)
+        let mut sockets = self.sockets.iter();
+        sockets.any(|seat| seat.dialect == Dialect::Seed)
+    }
+
+    fn welcome_sockets(&self) -> impl Iterator<Item = ConnectionRef> {
+        let sockets = self.sockets.iter().filter(|seat| seat.is_welcome);
+        sockets.map(|seat| seat.connection)
     }
 
     fn hears(&self, room: &str) -> Option<RoomKey> {
@@ -58,10 +70,7 @@ impl Online {
     }
 
     fn connections(&self) -> Vec<ConnectionRef> {
-        self.sockets
-            .iter()
-            .map(|(connection, _)| *connection)
-            .collect()
+        self.sockets.iter().map(|seat| seat.connection).collect()
     }
 }
 
@@ -92,7 +101,7 @@ impl People {
         Losses(self.lock().losses)
     }
 
-    /// Counts a socket in and answers its authentication.
+    /// Counts a socket in; it hears nothing before `welcome`.
     pub(super) fn come(&self, connection: ConnectionRef, dialect: Dialect, user: User<'_>) {
         let mut state = self.lock();
         if !state.users.contains_key(user.user_id) {
@@ -101,18 +110,50 @@ impl People {
         }
         let online = state.users.entry(user.user_id.to_owned()).or_default();
         user.username.clone_into(&mut online.username);
-        if !online.sockets.iter().any(|(known, _)| *known == connection) {
-            online.sockets.push((connection, dialect));
+        let mut sockets = online.sockets.iter();
+        if !sockets.any(|seat| seat.connection == connection) {
+            online.sockets.push(Seat {
+                connection,
+                dialect,
+                is_welcome: false,
+            });
         }
         online.left.clear();
-        self.hub.subscribe(connection, &self.everybody);
-        for room in online.joined.keys().chain(online.automatic.keys()) {
-            self.hub.subscribe(connection, &topic_of(room));
+    }
+
+    /// Answers the authentication of a socket that has been counted in, and lets it hear
+    /// what its user hears, with these rooms: what is said in them once the client knows
+    /// that it is in reaches it. False if somebody has lost a room since.
+    pub(super) fn welcome(
+        &self,
+        since: Losses,
+        connection: ConnectionRef,
+        user: User<'_>,
+        rooms: &[(String, RoomKey)],
+    ) -> bool {
+        let mut state = self.lock();
+        if state.losses != since.0 {
+            return false;
         }
+        let Some(online) = state.users.get_mut(user.user_id) else {
+            return true;
+        };
+        let mut sockets = online.sockets.iter_mut();
+        let Some(seat) = sockets.find(|seat| seat.connection == connection) else {
+            return true;
+        };
+        seat.is_welcome = true;
+        let dialect = seat.dialect;
+        online.automatic.extend(rooms.iter().cloned());
+        for room in online.joined.keys().chain(online.automatic.keys()) {
+            self.start_hearing(online, room);
+        }
+        self.hub.subscribe(connection, &self.everybody);
         let user_ids = state.users.keys().map(String::as_str).collect();
         let list = ServerFrame::OnlineUsers(UserIds { user_ids }).encode();
         self.hub
             .send(connection, vec![frames::authenticated(dialect, user), list]);
+        true
     }
 
     /// Counts a socket out.
@@ -121,7 +162,7 @@ impl People {
         let Some(online) = state.users.get_mut(user) else {
             return;
         };
-        online.sockets.retain(|(known, _)| *known != connection);
+        online.sockets.retain(|seat| seat.connection != connection);
         if online.sockets.is_empty() {
             state.users.remove(user);
             let news = ServerFrame::UserOffline(UserId { user_id: user }).encode();
@@ -160,23 +201,6 @@ impl People {
         true
     }
 
-    /// As [`join`](Self::join), for all rooms of a user with automatic ones.
-    pub(super) fn join_all(&self, since: Losses, user: &str, rooms: &[(String, RoomKey)]) -> bool {
-        let mut state = self.lock();
-        if state.losses != since.0 {
-            return false;
-        }
-        if let Some(online) = state.users.get_mut(user)
-            && online.has_automatic_rooms()
-        {
-            for (room, key) in rooms {
-                online.automatic.insert(room.clone(), *key);
-                self.start_hearing(online, room);
-            }
-        }
-        true
-    }
-
     /// A user hears a room no more, on request.
     pub(super) fn leave(&self, connection: ConnectionRef, user: &str, room_id: &str) {
         let mut state = self.lock();
@@ -205,6 +229,7 @@ impl People {
     }
 
     pub(super) fn publish(&self, room: &str, frame: EncodedFrame) {
+        let _order = self.lock();
         self.hub.publish_to(&topic_of(room), frame, &[]);
     }
 
@@ -243,21 +268,21 @@ impl People {
     pub(super) fn tell<'a>(&self, people: impl Iterator<Item = &'a Person>, frame: &EncodedFrame) {
         let state = self.lock();
         for online in people.filter_map(|person| state.users.get(&person.id)) {
-            for (connection, _) in &online.sockets {
-                self.hub.send(*connection, frame.clone());
+            for connection in online.welcome_sockets() {
+                self.hub.send(connection, frame.clone());
             }
         }
     }
 
     fn start_hearing(&self, online: &Online, room: &str) {
-        for (connection, _) in &online.sockets {
-            self.hub.subscribe(*connection, &topic_of(room));
+        for connection in online.welcome_sockets() {
+            self.hub.subscribe(connection, &topic_of(room));
         }
     }
 
     fn stop_hearing(&self, online: &Online, room: &str) {
-        for (connection, _) in &online.sockets {
-            self.hub.unsubscribe(*connection, &topic_of(room));
+        for seat in &online.sockets {
+            self.hub.unsubscribe(seat.connection, &topic_of(room));
         }
     }
 }

@@ -141,10 +141,7 @@ impl Session {
         let RealmClaims { user_id, username } = &identity.user;
         let user = User { user_id, username };
         self.live.people.come(self.to, dialect, user);
-        if dialect == Dialect::Seed {
-            self.join_all_rooms(user_id).await?;
-        }
-        Ok(())
+        self.welcome(dialect, user).await
     }
 
     fn dismiss(&self, dialect: Dialect, message: &'static str) {
@@ -154,19 +151,21 @@ impl Session {
         self.live.hub.close(self.to, reason);
     }
 
-    async fn join_all_rooms(&self, user: &str) -> Result<(), Refusal> {
+    /// In the dialect of the seed with all rooms of the user.
+    async fn welcome(&self, dialect: Dialect, user: User<'_>) -> Result<(), Refusal> {
         loop {
-            let losses = self.live.people.losses();
-            let rooms = self
-                .live
-                .store
-                .list_rooms_of_account(System::WsHub, user)
-                .await?;
-            let rooms: Vec<_> = rooms
-                .into_iter()
-                .map(|room| (room.room.id, room.room.key))
-                .collect();
-            if self.live.people.join_all(losses, user, &rooms) || !self.connection.is_open() {
+            let people = &self.live.people;
+            let losses = people.losses();
+            let rooms: Vec<_> = match dialect {
+                Dialect::Client => Vec::new(),
+                Dialect::Seed => {
+                    let store = &self.live.store;
+                    let rooms = store.list_rooms_of_account(System::WsHub, user.user_id);
+                    let rooms = rooms.await?.into_iter();
+                    rooms.map(|room| (room.room.id, room.room.key)).collect()
+                }
+            };
+            if people.welcome(losses, self.to, user, &rooms) || !self.connection.is_open() {
                 return Ok(());
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chat_socketio::{Payload, Socket};
 use serde_json::{Map, Value, json};
+use tokio::task::AbortHandle;
 
 use super::people::People;
 use super::relay::{Target, stamp, take_target};
@@ -38,6 +39,18 @@ struct Call {
     caller_socket: String,
     /// User and whether it has accepted; the caller is not among them.
     callees: Vec<(String, bool)>,
+    _ringing: Ringing,
+}
+
+/// Waits for the time at which a call has rung long enough, until this is dropped: a
+/// later call may have the same id, and nothing is left of many short ones.
+#[derive(Debug)]
+struct Ringing(AbortHandle);
+
+impl Drop for Ringing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Call {
@@ -282,6 +295,7 @@ impl Live {
             caller: identity.user_id.clone(),
             caller_socket: socket.id().to_owned(),
             callees: callees.iter().map(|user| (user.clone(), false)).collect(),
+            _ringing: self.stop_ringing_later(id.clone()),
         };
         stamp(&mut fields, socket, identity, by_socket);
         call.describe(&mut fields);
@@ -303,16 +317,20 @@ impl Live {
                 }
             }
         }
-        drop(state);
-        let (live, ringing) = (Arc::downgrade(self), id.clone());
+        Ok(Some(json!({"callId": id})))
+    }
+
+    /// Counts from now, not from when the task first runs.
+    fn stop_ringing_later(self: &Arc<Self>, call: String) -> Ringing {
+        let live = Arc::downgrade(self);
         let until = tokio::time::Instant::now() + RING_TIMEOUT;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             tokio::time::sleep_until(until).await;
             if let Some(live) = live.upgrade() {
-                live.lock().stop_ringing(&ringing);
+                live.lock().stop_ringing(&call);
             }
         });
-        Ok(Some(json!({"callId": id})))
+        Ringing(task.abort_handle())
     }
 
     pub(super) fn accept_call(

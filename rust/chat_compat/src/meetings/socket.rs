@@ -91,15 +91,8 @@ impl Meetings {
         identity: Option<&Identity>,
         payload: Value,
     ) -> Result<(), &'static str> {
-        let (meeting, fields) = match payload {
-            Value::String(meeting) => (meeting, Fields::default()),
-            payload => {
-                let fields = Fields::of(payload);
-                let meeting = fields.text("meetingId").ok_or(INVALID)?.to_owned();
-                (meeting, fields)
-            }
-        };
-        let meeting = meeting.replace('\0', "\u{fffd}");
+        let meeting = meeting_id(&payload)?;
+        let fields = Fields::of(payload);
         let (user_id, known_name) = match identity {
             Some(identity) => (identity.user_id.as_str(), identity.name.as_deref()),
             // Only in open mode: whoever they say they are.
@@ -220,5 +213,30 @@ impl Face for MeetingsSocket {
         _reason: DisconnectReason,
     ) -> BoxFuture<'a, ()> {
         self.0.on_gone(socket).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::shared::testing::any_json;
+
+    proptest! {
+        #[test]
+        fn a_meeting_is_named_by_a_text(payload in any_json()) {
+            let named = payload.as_str().or(payload.get("meetingId").and_then(Value::as_str));
+            match meeting_id(&payload) {
+                Ok(id) => {
+                    prop_assert!(!id.contains('\0'));
+                    prop_assert_eq!(Some(id), named.map(|id| id.replace('\0', "\u{fffd}")));
+                }
+                Err(text) => {
+                    prop_assert_eq!(named, None);
+                    prop_assert_eq!(text, INVALID);
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,8 @@ mod request;
 mod response;
 mod routing;
 mod socket_token;
+#[cfg(test)]
+pub(crate) mod testing;
 mod text;
 mod time;
 mod writer;

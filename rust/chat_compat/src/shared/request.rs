@@ -130,7 +130,10 @@ fn replace_nul(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::shared::testing::any_json;
 
     fn request(body: &[u8]) -> Request {
         Request::new(RequestHead::default(), Some(body.to_vec()))
@@ -163,5 +166,37 @@ mod tests {
         assert!(request(b"\"\xff\"").fields().is_err());
         let error = Request::new(RequestHead::default(), None).fields();
         assert_eq!(error.expect_err("no body"), BodyError::TooLarge);
+    }
+
+    fn has_nul(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(values) => values.iter().any(has_nul),
+            Value::Object(fields) => fields.values().any(has_nul),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_has_fields_or_is_refused(body: Vec<u8>) {
+            let _ = request(&body).fields();
+        }
+
+        #[test]
+        fn no_text_has_a_nul(value in any_json()) {
+            let fields = Fields::of(value.clone());
+            for name in value.as_object().into_iter().flat_map(Map::keys) {
+                prop_assert!(!fields.get(name).is_some_and(has_nul));
+                prop_assert_eq!(fields.get(name).is_none(), value[name].is_null());
+            }
+        }
+
+        #[test]
+        fn any_query_is_read(query in "[a-c=&%0+]{0,20}", name in "[a-c]?") {
+            let head = RequestHead { query, ..RequestHead::default() };
+            let value = Request::new(head, None).query(&name).unwrap_or_default();
+            prop_assert!(!value.contains('\0'));
+        }
     }
 }

@@ -50,17 +50,7 @@ pub(super) fn take_target(
     socket: &Socket,
     identity: &Identity,
 ) -> Option<Target> {
-    let is_other =
-        |value: &str| !value.is_empty() && value != socket.id() && value != identity.user_id;
-    let key = TARGET_KEYS.into_iter().find(|key| {
-        fields
-            .get(*key)
-            .and_then(Value::as_str)
-            .is_some_and(is_other)
-    })?;
-    let Some(Value::String(value)) = fields.remove(key) else {
-        return None;
-    };
+    let value = take_other(fields, &[socket.id(), &identity.user_id])?;
     if let Some((socket, identity)) = people.socket(&value) {
         return Some(Target::Socket(socket.clone(), identity.user_id.clone()));
     }
@@ -68,6 +58,21 @@ pub(super) fn take_target(
         Some(Target::Unknown(value))
     } else {
         Some(Target::User(value))
+    }
+}
+
+/// Takes out the first text under a target's key that is not one of these.
+fn take_other(fields: &mut Map<String, Value>, own: &[&str]) -> Option<String> {
+    let is_other = |value: &str| !value.is_empty() && !own.contains(&value);
+    let key = TARGET_KEYS.into_iter().find(|key| {
+        fields
+            .get(*key)
+            .and_then(Value::as_str)
+            .is_some_and(is_other)
+    })?;
+    match fields.remove(key) {
+        Some(Value::String(value)) => Some(value),
+        _ => None,
     }
 }
 
@@ -152,4 +157,33 @@ fn may_reach(state: &State, one: &str, other: &str) -> Result<(), Refused> {
         || state.people.share_a_room(one, other)
         || state.calls.share_a_call(one, other);
     allowed.then_some(()).ok_or("Not allowed")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::shared::testing::any_json;
+
+    proptest! {
+        #[test]
+        fn a_target_is_the_first_text_that_is_somebody_else(payload in any_json()) {
+            let Value::Object(before) = payload else {
+                return Ok(());
+            };
+            let candidates: Vec<&str> = TARGET_KEYS
+                .iter()
+                .filter_map(|key| before.get(*key)?.as_str())
+                .filter(|value| !["", "me"].contains(value))
+                .collect();
+            let mut after = before.clone();
+            let taken = take_other(&mut after, &["me"]);
+            prop_assert_eq!(taken.as_deref(), candidates.first().copied());
+            prop_assert_eq!(after.len() + usize::from(taken.is_some()), before.len());
+            for (key, value) in &after {
+                prop_assert_eq!(&before[key], value);
+            }
+        }
+    }
 }

@@ -159,3 +159,26 @@ fn failed(error: chat_database::DatabaseError) -> Refused {
     CompatError::from(error).log("webrtc");
     FAILED
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::shared::testing::any_json;
+
+    proptest! {
+        #[test]
+        fn a_room_is_named_by_a_text_that_is_not_empty(payload in any_json()) {
+            let field = |name| payload.get(name).and_then(Value::as_str);
+            let named = payload.as_str().or(field("roomId")).or(field("room"));
+            match room_id(&payload) {
+                Some(id) => {
+                    prop_assert!(!id.contains('\0'));
+                    prop_assert_eq!(Some(id), named.map(|id| id.replace('\0', "\u{fffd}")));
+                }
+                None => prop_assert!(named.is_none_or(str::is_empty)),
+            }
+        }
+    }
+}

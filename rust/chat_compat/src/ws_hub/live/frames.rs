@@ -158,3 +158,30 @@ pub(super) fn message(room_id: &str, message: &Message, temp_id: Option<&Value>)
     })
     .encode()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::shared::testing::any_json;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_frame_or_refused(bytes: Vec<u8>) {
+            let _ = ClientFrame::parse(&bytes);
+        }
+
+        #[test]
+        fn what_has_a_type_is_a_frame(value in any_json()) {
+            let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
+            match ClientFrame::parse(value.to_string().as_bytes()) {
+                Ok(frame) => prop_assert_eq!(frame.kind, kind.replace('\0', "\u{fffd}")),
+                Err(FrameError(text)) => {
+                    prop_assert!(kind.is_empty());
+                    prop_assert_eq!(text, "Missing event type");
+                }
+            }
+        }
+    }
+}

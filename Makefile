@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOG := data/izpochat.log
 # What the benchmark compares with and pip does not install.
 BENCH_TOOLS := target/bench
-# The official JavaScript client of Socket.IO, which tests run under Node.
+# Clients in JavaScript, which tests run under Node: of Socket.IO, of WebSocket, and the verifier of a media server.
 CLIENTS := target/clients
 MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 
@@ -87,7 +87,8 @@ $(VENV)/.extension: $(VENV)/.pip $(NATIVE_SOURCES)
 $(VENV)/.tools: $(VENV)/.pip pyproject.toml
 	$(PIP) install --group test --group lint
 	@mkdir -p $(CLIENTS)
-	npm install --silent --no-audit --no-fund --prefix $(CLIENTS) socket.io-client@4.8.4
+	npm install --silent --no-audit --no-fund --prefix $(CLIENTS) \
+		socket.io-client@4.8.4 ws@8.21.3 livekit-server-sdk@2.19.2
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml

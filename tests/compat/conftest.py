@@ -1,9 +1,11 @@
 """A running service with every sibling system, once on each database."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness.chat import Chat
+from harness.node import Node
 from harness.pool import ServerPool, lend
 from harness.siblings import SETTINGS, Sibling
 
@@ -31,3 +33,9 @@ def meetings(chat: Chat) -> Sibling:
 @pytest.fixture
 def calls(chat: Chat) -> Sibling:
     return Sibling(chat, "calls")
+
+
+@pytest.fixture
+def node(repository: Path) -> Node:
+    """Clients in JavaScript."""
+    return Node(repository / "target" / "clients", repository / "tests" / "compat" / "clients")

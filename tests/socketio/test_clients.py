@@ -13,6 +13,7 @@ import pytest
 import socketio
 from harness.chat import Chat
 from harness.engine import scenario
+from harness.listening import SocketIoClient
 
 TRANSPORTS = ["websocket", "polling", "polling,websocket"]
 
@@ -59,7 +60,7 @@ class Heard:
 async def joined(chat: Chat, transports: str, *namespaces: str) -> AsyncIterator[Heard]:
     connector = None if chat.context is None else aiohttp.TCPConnector(ssl=chat.context)
     async with aiohttp.ClientSession(connector=connector) as session:
-        client = socketio.AsyncClient(reconnection=False, http_session=session)
+        client = SocketIoClient(reconnection=False, http_session=session)
         heard = Heard(client)
         await client.connect(
             chat.server.base_url,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import socketio
 from harness.engine import scenario
+from harness.listening import SocketIoClient
 from harness.siblings import Sibling
 
 NAMESPACES = ["/compat/calls", "/"]
@@ -37,7 +38,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(calls: Sibling, token: str | None, namespace: str) -> AsyncIterator[Listener]:
-    client = socketio.AsyncClient(reconnection=False)
+    client = SocketIoClient(reconnection=False)
     listener = Listener(client, namespace)
     auth = {} if token is None else {"token": token}
     await client.connect(
@@ -113,7 +114,7 @@ async def test_the_announcement_comes_before_the_answer(anybody: Any) -> None:
 @pytest.mark.parametrize("token", [None, "", "abc"])
 def test_secure_mode_refuses_strangers(calls: Sibling, namespace: str, token: str | None) -> None:
     async def connect() -> None:
-        client = socketio.AsyncClient(reconnection=False)
+        client = SocketIoClient(reconnection=False)
         refusals: list[Any] = []
         client.on("connect_error", refusals.append, namespace=namespace)
         with pytest.raises(socketio.exceptions.ConnectionError):

@@ -44,7 +44,7 @@ class Speaker:
 
 
 def explore(face: Face, names: list[str], *known: str) -> None:
-    """Say generated events on one connection, which a bystander of the same user outlives."""
+    """Say generated events on one connection, which lives through all of them."""
     payload = values(*known) | objects(*known)
     event = st.tuples(st.sampled_from(names), st.lists(payload, max_size=2) | payload.map(lambda one: [one]))
 

@@ -10,6 +10,7 @@ import pytest
 import socketio
 from harness.chat import unique
 from harness.engine import scenario
+from harness.listening import SocketIoClient
 from harness.pool import ServerPool
 from harness.siblings import SETTINGS, Sibling, external_token
 from harness.waiting import wait_until
@@ -63,7 +64,7 @@ class Person:
 async def connected(
     meetings: Sibling, user_id: str, namespace: str = OWN, token: str | None = "", transport: str = "websocket"
 ) -> AsyncIterator[Person]:
-    client = socketio.AsyncClient(reconnection=False)
+    client = SocketIoClient(reconnection=False)
     person = Person(client, namespace, user_id)
     auth = {"token": external_token(userId=user_id)} if token == "" else {"token": token}
     await client.connect(
@@ -206,7 +207,7 @@ async def test_names(meetings: Sibling) -> None:
 )
 def test_strangers(meetings: Sibling, namespace: str, token: str | None, text: str) -> None:
     async def connect() -> None:
-        client = socketio.AsyncClient(reconnection=False)
+        client = SocketIoClient(reconnection=False)
         refusals: list[Any] = []
         client.on("connect_error", refusals.append, namespace=namespace)
         with pytest.raises(socketio.exceptions.ConnectionError):

@@ -10,6 +10,7 @@ import pytest
 import socketio
 from harness.chat import unique
 from harness.engine import scenario
+from harness.listening import SocketIoClient
 from harness.siblings import UNKNOWN_ID, Account, Sibling
 
 OWN, ROOT = "/compat/webrtc", "/"
@@ -81,7 +82,7 @@ class Person:
 async def connected(
     webrtc: Sibling, account: Account, namespace: str = OWN, transport: str = "websocket"
 ) -> AsyncIterator[Person]:
-    client = socketio.AsyncClient(reconnection=False)
+    client = SocketIoClient(reconnection=False)
     person = Person(client, namespace, account)
     await client.connect(
         webrtc.chat.server.base_url,
@@ -198,7 +199,7 @@ def test_strangers(webrtc: Sibling, namespace: str) -> None:
     tokens = [None, "abc", webrtc.sign(ana.id, ana.username, realm="ws-hub"), webrtc.sign(ana.id, ana.username, exp=1)]
 
     async def connect(token: str | None) -> None:
-        client = socketio.AsyncClient(reconnection=False)
+        client = SocketIoClient(reconnection=False)
         refusals: list[Any] = []
         client.on("connect_error", refusals.append, namespace=namespace)
         with pytest.raises(socketio.exceptions.ConnectionError):

@@ -139,6 +139,15 @@ async def test_events_come_back(socket_io: Engine, namespace: str) -> None:
 
 
 @scenario
+async def test_half_of_a_surrogate_pair_is_no_reason_for_an_end(socket_io: Engine) -> None:
+    async with socket_io.opened() as socket:
+        await socket.connect()
+        # What JavaScript makes of an emoji that was cut in two.
+        await socket.send('42["message","cut: \\ud83d","whole: \\ud83d\\ude00"]')
+        await socket.expect('42["message-back","cut: \ufffd","whole: \U0001f600"]')
+
+
+@scenario
 async def test_attachments_come_back(socket_io: Engine) -> None:
     places = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
     async with socket_io.opened() as socket:

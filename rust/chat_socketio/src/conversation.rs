@@ -1,5 +1,6 @@
 //! Socket.IO protocol 5 over one session of the engine.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::config::SocketIoConfig;
 use crate::engine::conversation::{Application, Conversation, SERVER_CLOSE, Undecodable};
 use crate::engine::request::Handshake;
 use crate::face::{AckSender, Event, Face, Refusal};
+use crate::half_pairs::replace_half_pairs;
 use crate::id::new_id;
 use crate::namespace::Namespace;
 use crate::packet::{self, ClientPacket};
@@ -217,6 +219,10 @@ impl Dialogue {
 
 impl Conversation for Dialogue {
     fn on_text(&mut self, text: Str) -> LocalBoxFuture<'_, Result<(), Undecodable>> {
+        let text = match replace_half_pairs(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(replaced) => replaced.into(),
+        };
         let decoded = CommonParser.decode_str(&self.parsing, &self.parser, text);
         self.take(decoded).boxed_local()
     }

@@ -15,6 +15,7 @@ mod conformance;
 mod conversation;
 mod engine;
 mod face;
+mod half_pairs;
 mod id;
 mod namespace;
 mod packet;

@@ -5,12 +5,17 @@
 //! two processes may start at once and a failure leaves nothing half done. A
 //! role that may not create anything is fine as long as all that is needed is
 //! there. Afterwards the schema is always checked against what the queries
-//! use, because `create table if not exists` accepts any table of that name.
+//! use, because `create table if not exists` accepts any table of that name, and
+//! old messages get their numbers (`numbering`).
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
+use diesel::query_builder::SqlQuery;
+use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{Bool, Text};
 use diesel::{SqliteConnection, sql_query};
 use diesel_async::AsyncPgConnection;
@@ -21,8 +26,10 @@ use crate::error::DatabaseError;
 use crate::postgres::Connector;
 use crate::sqlite::{SqliteAccess, SqlitePool};
 
+mod numbering;
 mod schema_check;
 
+use self::numbering::UnnumberedRoom;
 pub use self::schema_check::{Additions, FileLayout};
 use self::schema_check::{Columns, TABLES};
 
@@ -92,6 +99,13 @@ trait Migrate: Connection + MigrationHarness<Self::Backend> {
     /// The columns of our tables, as far as they exist.
     fn columns(&mut self) -> QueryResult<Columns>;
 
+    /// Whether messages are numbered and this role may use the numbers; for when
+    /// the tables are there.
+    fn order_is_usable(&mut self) -> QueryResult<bool>;
+
+    /// Locks the counters of these rooms until the end of the transaction.
+    fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()>;
+
     /// The versions of the migrations that have run.
     fn applied_versions(&mut self) -> QueryResult<BTreeSet<String>>;
 }
@@ -99,6 +113,7 @@ trait Migrate: Connection + MigrationHarness<Self::Backend> {
 fn migrate_if_pending<C: Migrate>(connection: &mut C) -> Result<MigrationReport, DatabaseError>
 where
     EmbeddedMigrations: MigrationSource<C::Backend>,
+    SqlQuery: for<'a> LoadQuery<'a, C, UnnumberedRoom>,
 {
     let before = connection.columns()?;
     if is_pending(connection)? {
@@ -116,20 +131,28 @@ where
             // `check` below decides whether it works without.
             tracing::warn!(
                 "the database user may not change the schema: starting with the tables as they \
-                 are, possibly without indexes that make long lists fast, without thumbnails, and \
-                 without the list of objects that an interrupted upload leaves behind"
+                 are, possibly without indexes that make long lists fast, without thumbnails, \
+                 without the list of objects that an interrupted upload leaves behind, and \
+                 without numbered messages"
             );
         }
     }
     let after = connection.columns()?;
     let file_layout = after.check()?;
+    let additions = Additions {
+        uploads: after.has_uploads(),
+        order: after.has_order() && connection.order_is_usable()?,
+    };
+    if additions.order {
+        numbering::number_old_messages(connection)?;
+    }
     Ok(MigrationReport {
         created_tables: TABLES
             .into_iter()
             .filter(|table| after.has_table(table) && !before.has_table(table))
             .collect(),
         file_layout,
-        additions: after.additions(),
+        additions,
         missing_compat: after.missing_compat(),
     })
 }
@@ -169,7 +192,7 @@ struct Answer {
 fn load_versions<C>(connection: &mut C) -> QueryResult<BTreeSet<String>>
 where
     C: Connection,
-    diesel::query_builder::SqlQuery: for<'a> diesel::query_dsl::methods::LoadQuery<'a, C, Version>,
+    SqlQuery: for<'a> LoadQuery<'a, C, Version>,
 {
     let rows: Vec<Version> =
         sql_query("select version from __diesel_schema_migrations").load(connection)?;
@@ -212,6 +235,25 @@ impl Migrate for SyncPgConnection {
         schema_check::load_postgres_columns(self)
     }
 
+    fn order_is_usable(&mut self) -> QueryResult<bool> {
+        let sql = format!(
+            "select {} as answer",
+            schema_check::postgres_order_is_usable()
+        );
+        let row: Answer = sql_query(sql).get_result(self)?;
+        Ok(row.answer)
+    }
+
+    fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()> {
+        // In the order in which the trigger takes them.
+        self.batch_execute(&format!(
+            "select from room_sequences where room_id between {} and {}
+             order by room_id for no key update",
+            rooms.start(),
+            rooms.end()
+        ))
+    }
+
     fn applied_versions(&mut self) -> QueryResult<BTreeSet<String>> {
         let exists: Answer =
             sql_query("select to_regclass('__diesel_schema_migrations') is not null as answer")
@@ -243,6 +285,21 @@ impl Migrate for SqliteConnection {
 
     fn columns(&mut self) -> QueryResult<Columns> {
         schema_check::load_sqlite_columns(self)
+    }
+
+    fn order_is_usable(&mut self) -> QueryResult<bool> {
+        let row: Answer = sql_query(
+            "select exists (
+                 select 1 from sqlite_master where type = 'trigger' and name = 'number_messages'
+             ) as answer",
+        )
+        .get_result(self)?;
+        Ok(row.answer)
+    }
+
+    fn lock_counters(&mut self, _rooms: &RangeInclusive<i32>) -> QueryResult<()> {
+        // The transaction keeps every other writer out.
+        Ok(())
     }
 
     fn applied_versions(&mut self) -> QueryResult<BTreeSet<String>> {

@@ -17,7 +17,7 @@ pub use self::compat::CompatStore;
 use crate::backend;
 use crate::error::DatabaseError;
 use crate::instance_lock::InstanceLock;
-use crate::migrations::{self, Additions, FileLayout, MigrationReport};
+use crate::migrations::{self, FileLayout, MigrationReport};
 use crate::postgres::{Connector, PostgresPool};
 use crate::sqlite::SqlitePool;
 use crate::url::{DatabaseUrl, SqliteUrl};
@@ -42,7 +42,8 @@ pub struct Database {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileTables {
     pub(crate) layout: FileLayout,
-    pub(crate) additions: Additions,
+    /// See [`Additions`](crate::Additions).
+    pub(crate) has_additions: bool,
 }
 
 #[derive(Debug)]
@@ -159,6 +160,12 @@ impl Database {
         &self.inner.migration
     }
 
+    /// Whether every message has a number in its room, and a `client_id` of a sender
+    /// is stored once; see [`Additions`](crate::Additions).
+    pub fn numbers_messages(&self) -> bool {
+        self.inner.migration.additions.order
+    }
+
     /// Whether it is SQLite, whose queries run on threads of this process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.inner.pools, Pools::Sqlite { .. })
@@ -216,7 +223,7 @@ impl Database {
         let migration = &self.inner.migration;
         FileTables {
             layout: migration.file_layout,
-            additions: migration.additions,
+            has_additions: migration.additions.uploads,
         }
     }
 }

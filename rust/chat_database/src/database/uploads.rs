@@ -5,13 +5,12 @@ use chrono::{DateTime, Utc};
 
 use super::{Database, query};
 use crate::error::DatabaseError;
-use crate::migrations::Additions;
 use crate::models::{FileRecord, NewFile};
 
 /// Every method may fail with [`DatabaseError::Unavailable`].
 ///
 /// Where the tables for it could not be created, nothing is announced and
-/// nothing has a thumbnail, see [`Additions`].
+/// nothing has a thumbnail, see [`Additions`](crate::Additions).
 impl Database {
     /// Names an object of the store that no row stands for, and when it is to
     /// be deleted, should none come.
@@ -90,6 +89,6 @@ impl Database {
     }
 
     fn lacks_additions(&self) -> bool {
-        self.file_tables().additions == Additions::Absent
+        !self.file_tables().has_additions
     }
 }

@@ -10,8 +10,8 @@ use super::SyncPgConnection;
 use crate::error::DatabaseError;
 
 /// Our tables, in the order in which they refer to each other, those of
-/// [`ADDED`] last.
-pub(super) const TABLES: [&str; 7] = [
+/// [`Additions`] last.
+pub(super) const TABLES: [&str; 10] = [
     "users",
     "rooms",
     "user_rooms",
@@ -19,13 +19,39 @@ pub(super) const TABLES: [&str; 7] = [
     "messages",
     "pending_objects",
     "file_thumbnails",
+    "room_sequences",
+    "message_sequence",
+    "message_receipts",
 ];
 
 /// Tables that the original does not have. A role that may not create them works
 /// without, see [`Additions`].
-const ADDED: [(&str, &[&str]); 2] = [
+const UPLOAD_COLUMNS: [(&str, &[&str]); 2] = [
     ("pending_objects", &["object_key", "due_at"]),
     ("file_thumbnails", &["file_id"]),
+];
+const ORDER_COLUMNS: [(&str, &[&str]); 3] = [
+    ("room_sequences", &["room_id", "last_seq", "unnumbered"]),
+    ("message_sequence", &["room_id", "seq", "message_id"]),
+    (
+        "message_receipts",
+        &[
+            "sender_id",
+            "room_id",
+            "client_id",
+            "message_id",
+            "created_at",
+        ],
+    ),
+];
+/// What the queries do to them.
+const ORDER_PRIVILEGES: [(&str, &[&str]); 3] = [
+    ("room_sequences", &["select", "update"]),
+    ("message_sequence", &["select", "insert"]),
+    (
+        "message_receipts",
+        &["select", "insert", "update", "delete"],
+    ),
 ];
 
 const COLUMNS: [(&str, &[&str]); 4] = [
@@ -188,14 +214,15 @@ pub enum FileLayout {
     B,
 }
 
-/// Whether the tables for uploads that the original does not have are there.
-///
-/// Without them files have no thumbnails, and objects that a crash has left
-/// behind stay.
+/// What of the tables that the original does not have is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Additions {
-    Present,
-    Absent,
+pub struct Additions {
+    /// Without it files have no thumbnails, and objects that a crash has left
+    /// behind stay.
+    pub uploads: bool,
+    /// Without it messages have no numbers, and one that is sent twice is stored
+    /// twice.
+    pub order: bool,
 }
 
 /// The columns that exist, by table.
@@ -207,14 +234,14 @@ impl Columns {
         self.0.contains_key(table)
     }
 
-    pub(super) fn additions(&self) -> Additions {
-        let mut wanted = ADDED
-            .iter()
-            .flat_map(|(table, columns)| columns.iter().map(move |column| (table, column)));
-        match wanted.all(|(table, column)| self.has_column(table, column)) {
-            true => Additions::Present,
-            false => Additions::Absent,
-        }
+    /// Whether the tables for uploads are there.
+    pub(super) fn has_uploads(&self) -> bool {
+        self.missing(UPLOAD_COLUMNS).is_empty()
+    }
+
+    /// Whether the tables for the order of messages are there.
+    pub(super) fn has_order(&self) -> bool {
+        self.missing(ORDER_COLUMNS).is_empty()
     }
 
     /// Finds out the layout of the files.
@@ -299,6 +326,27 @@ impl FromIterator<Column> for Columns {
 /// find them; null for a missing one.
 pub(super) fn postgres_table_oids() -> String {
     oids(TABLES)
+}
+
+/// SQL for whether messages are numbered and this role may use the numbers; for
+/// when the tables are there.
+pub(super) fn postgres_order_is_usable() -> String {
+    let privileges: Vec<String> = ORDER_PRIVILEGES
+        .into_iter()
+        .flat_map(|(table, privileges)| {
+            privileges.iter().map(move |privilege| {
+                format!("has_table_privilege(to_regclass('{table}'), '{privilege}')")
+            })
+        })
+        .collect();
+    format!(
+        "exists (
+             select from pg_trigger
+             where tgrelid = to_regclass('messages') and tgname = 'number_messages'
+                 and tgenabled <> 'D'
+         ) and {}",
+        privileges.join(" and ")
+    )
 }
 
 fn oids<'a>(tables: impl IntoIterator<Item = &'a str>) -> String {

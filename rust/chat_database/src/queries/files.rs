@@ -12,7 +12,7 @@ use super::{Connection, RunQueryDsl};
 use crate::backend::{among, paged};
 use crate::database::FileTables;
 use crate::error::DatabaseError;
-use crate::migrations::{Additions, FileLayout};
+use crate::migrations::FileLayout;
 use crate::models::{
     FILE_COLUMNS, FILE_COLUMNS_B, FileDetails, FileRecord, Page, USER_COLUMNS, User,
 };
@@ -178,7 +178,7 @@ async fn with_thumbnail(
     tables: FileTables,
     rows: &[(FileRecord, User)],
 ) -> Result<HashSet<i32>, DatabaseError> {
-    if tables.additions == Additions::Absent || rows.is_empty() {
+    if !tables.has_additions || rows.is_empty() {
         return Ok(HashSet::new());
     }
     let ids = rows.iter().map(|(file, _)| file.id.0).collect();

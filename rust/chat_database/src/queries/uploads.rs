@@ -12,7 +12,7 @@ use super::{Connection, RunQueryDsl, lock_file};
 use crate::backend::{among, paged};
 use crate::database::FileTables;
 use crate::error::DatabaseError;
-use crate::migrations::{Additions, FileLayout};
+use crate::migrations::FileLayout;
 use crate::models::{FILE_COLUMNS, FILE_COLUMNS_B, FileRecord, NewFile, Page, last_part};
 use crate::schema::{file_thumbnails, file_uploads, file_uploads_b, messages, pending_objects};
 use crate::timestamp::now;
@@ -80,7 +80,7 @@ pub(crate) async fn insert(
     for file in files {
         records.push(insert_row(connection, tables.layout, file).await?);
     }
-    if tables.additions == Additions::Present {
+    if tables.has_additions {
         let keys = files.iter().map(|file| file.object_key.clone()).collect();
         forget(connection, keys).await?;
     }
@@ -171,7 +171,7 @@ pub(crate) async fn delete(
                 .await?
         }
     };
-    if tables.additions == Additions::Present {
+    if tables.has_additions {
         diesel::delete(file_thumbnails::table.find(file.0))
             .execute(connection)
             .await?;

@@ -11,10 +11,16 @@ use crate::schema::{
 };
 
 /// Tables that the original does not have, besides those of the sibling systems.
-const ADDED_TABLES: [&str; 2] = ["pending_objects", "file_thumbnails"];
+const ADDED_TABLES: [&str; 5] = [
+    "pending_objects",
+    "file_thumbnails",
+    "room_sequences",
+    "message_sequence",
+    "message_receipts",
+];
 
 /// The tables in the order in which they are reported.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     "users",
     "rooms",
     "user_rooms",
@@ -22,6 +28,9 @@ const TABLES: [&str; 7] = [
     "messages",
     "pending_objects",
     "file_thumbnails",
+    "room_sequences",
+    "message_sequence",
+    "message_receipts",
 ];
 
 /// The schema of the original, as its clients of the database know it.
@@ -101,7 +110,9 @@ fn added_indexes(uploader: &str) -> Vec<String> {
 /// What the schema says of the tables of the original.
 async fn describe_original(client: &Client) -> Vec<String> {
     let is_added = |line: &String| {
-        line.contains("compat_") || ADDED_TABLES.iter().any(|table| line.contains(table))
+        line.contains("compat_")
+            || line.contains("number_messages")
+            || ADDED_TABLES.iter().any(|table| line.contains(table))
     };
     let mut lines = describe_schema(client).await;
     lines.retain(|line| !is_added(line));

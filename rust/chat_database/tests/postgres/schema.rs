@@ -78,7 +78,7 @@ pub(crate) async fn execute(client: &Client, statements: &str) {
         .expect("the statements of the test are right");
 }
 
-/// Every column, constraint, index and sequence, one per line, sorted; but
+/// Every column, constraint, index, sequence, trigger and function, one per line, sorted; but
 /// for diesel's own table.
 pub(crate) async fn describe_schema(client: &Client) -> Vec<String> {
     lines(
@@ -104,6 +104,12 @@ pub(crate) async fn describe_schema(client: &Client) -> Vec<String> {
          join pg_depend on objid = pg_class.oid and deptype = 'a'
          join pg_attribute on attrelid = refobjid and attnum = refobjsubid
          where relnamespace = 'public'::regnamespace
+         union all
+         select format('trigger %s on %s', tgname, tgrelid::regclass)
+         from pg_trigger where not tgisinternal
+         union all
+         select format('function %s', proname)
+         from pg_proc where pronamespace = 'public'::regnamespace
          order by 1",
     )
     .await

@@ -1,0 +1,5 @@
+drop trigger if exists number_messages on messages;
+drop function if exists number_messages();
+drop table if exists message_receipts;
+drop table if exists message_sequence;
+drop table if exists room_sequences;

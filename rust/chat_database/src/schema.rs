@@ -102,9 +102,41 @@ table! {
     }
 }
 
+table! {
+    /// The highest number given out in each room. (The database keeps it up to date.)
+    room_sequences (room_id) {
+        room_id -> Integer,
+        last_seq -> BigInt,
+        unnumbered -> BigInt,
+    }
+}
+
+table! {
+    /// The number of each message in its room. (The database writes it.)
+    message_sequence (room_id, seq) {
+        room_id -> Integer,
+        seq -> BigInt,
+        message_id -> Integer,
+    }
+}
+
+table! {
+    /// Which message a sender's own id of it stands for. (The time is never null,
+    /// as in `pending_objects`.)
+    message_receipts (sender_id, room_id, client_id) {
+        sender_id -> Integer,
+        room_id -> Integer,
+        client_id -> Text,
+        message_id -> Integer,
+        created_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
 joinable!(rooms -> users (owner_id));
 joinable!(messages -> users (sender_id));
 joinable!(messages -> rooms (room_id));
+joinable!(message_sequence -> messages (message_id));
+joinable!(message_receipts -> messages (message_id));
 joinable!(file_uploads -> users (uploader_id));
 joinable!(file_uploads_b -> users (user_id));
 
@@ -113,6 +145,8 @@ allow_tables_to_appear_in_same_query!(
     rooms,
     user_rooms,
     messages,
+    message_sequence,
+    message_receipts,
     file_uploads,
     file_uploads_b
 );

@@ -252,6 +252,7 @@ impl Chat {
             sender_id: sender.user_id,
             content,
             file_id,
+            client_id: None,
         };
         let on_stored = Box::new(move |result: Result<Stored, _>| match result {
             Ok(stored) => {

@@ -16,10 +16,12 @@
 
 mod among;
 mod entries;
+mod numbered;
 mod paged;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 pub(crate) use self::among::among;
 pub(crate) use self::entries::entries;
+pub(crate) use self::numbered::numbered;
 pub(crate) use self::paged::paged;

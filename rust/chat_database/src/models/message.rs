@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
 
 use super::{FileDetails, User};
 use crate::schema::messages;
 
+/// How long a `client_id` stands for the message that was stored first.
+pub(crate) const RECEIPT_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
 /// A message with its sender and the file it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     pub id: MessageId,
+    /// Its number in the room; none where the database does not number messages.
+    pub seq: Option<i64>,
     pub content: String,
     pub room_id: RoomId,
     /// Shared by all messages of one answer.
@@ -29,15 +34,25 @@ pub struct NewMessage {
     pub sender_id: UserId,
     pub content: String,
     pub file_id: Option<FileId>,
+    /// What the sender calls the message. Stored once: sent again to the same room
+    /// within 24 hours, on whatever connection, it is answered with the first one.
+    /// Without effect where the database does not number messages.
+    pub client_id: Option<String>,
 }
 
 /// What the writer answers for a message once it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     pub id: MessageId,
+    /// Its number in the room; none only where the database does not number messages.
+    pub seq: Option<i64>,
     pub created_at: DateTime<Utc>,
     /// The text that was handed in, given back so that nobody has to copy it.
     pub content: String,
+    pub file_id: Option<FileId>,
+    /// The `client_id` was sent before: nothing was stored, and all of this is of the
+    /// first message, which has been published already.
+    pub is_repeat: bool,
 }
 
 /// A row of `messages`, without what its ids stand for.

@@ -11,7 +11,7 @@ mod user;
 
 pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
 pub use self::file::{FileDetails, FileRecord, NewFile};
-pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow};
+pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow, RECEIPT_LIFETIME};
 pub use self::message::{NewMessage, Stored, StoredMessage};
 pub use self::room::{Joined, NewRoom, Room, RoomAccess, RoomChanges, RoomDetails};
 pub(crate) use self::room::{ROOM_COLUMNS, RoomColumns};

@@ -1,45 +1,127 @@
-//! Messages: the history. Storing them is the writer's.
+//! Messages: the history, by page and by number. Storing them is the writer's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_protocol::ids::{FileId, RoomId, UserId};
 use chrono::{DateTime, Utc};
-use diesel::{ExpressionMethods, QueryDsl};
+use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl};
 
 use super::{Connection, RunQueryDsl, files, users};
-use crate::backend::paged;
+use crate::backend::{numbered, paged};
 use crate::database::FileTables;
 use crate::error::DatabaseError;
 use crate::models::{FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, User};
-use crate::schema::messages;
+use crate::schema::{message_sequence, messages, room_sequences};
+
+/// A row with its number in the room.
+type Numbered = (MessageRow, Option<i64>);
 
 /// The newest first, in the order of the index. Of the senders only those are
 /// read who are not `known` already.
 pub(crate) async fn list(
     connection: &mut Connection,
     tables: FileTables,
+    is_numbered: bool,
     room: RoomId,
     page: Page,
     known: &[Arc<User>],
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
-    let rows = paged(
+    let page = paged(
         messages::table
             .filter(messages::room_id.eq(room.0))
             .order((messages::created_at.desc(), messages::id.desc()))
             .select(MESSAGE_COLUMNS),
         page,
+    );
+    let rows = if is_numbered {
+        numbered(page).load::<Numbered>(connection).await?
+    } else {
+        let rows = page.load::<MessageRow>(connection).await?;
+        rows.into_iter().map(|row| (row, None)).collect()
+    };
+    complete(connection, tables, rows, known).await
+}
+
+/// Those whose number is above `after` and at most `up_to`, in the order of the
+/// numbers.
+pub(crate) async fn list_after(
+    connection: &mut Connection,
+    tables: FileTables,
+    room: RoomId,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+    known: &[Arc<User>],
+) -> Result<Vec<StoredMessage>, DatabaseError> {
+    let rows = paged(
+        message_sequence::table
+            .inner_join(messages::table)
+            .filter(message_sequence::room_id.eq(room.0))
+            .filter(message_sequence::seq.gt(after))
+            .filter(message_sequence::seq.le(up_to))
+            .order(message_sequence::seq.asc())
+            .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
+        Page { skip: 0, limit },
     )
-    .load::<MessageRow>(connection)
+    .load::<Numbered>(connection)
     .await?;
+    complete(connection, tables, rows, known).await
+}
+
+/// Those whose number is below `before`, the highest first.
+pub(crate) async fn list_before(
+    connection: &mut Connection,
+    tables: FileTables,
+    room: RoomId,
+    before: i64,
+    limit: i64,
+    known: &[Arc<User>],
+) -> Result<Vec<StoredMessage>, DatabaseError> {
+    let rows = paged(
+        message_sequence::table
+            .inner_join(messages::table)
+            .filter(message_sequence::room_id.eq(room.0))
+            .filter(message_sequence::seq.lt(before))
+            .order(message_sequence::seq.desc())
+            .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
+        Page { skip: 0, limit },
+    )
+    .load::<Numbered>(connection)
+    .await?;
+    complete(connection, tables, rows, known).await
+}
+
+/// The highest number given out in the room, 0 before the first.
+pub(crate) async fn last_seq(
+    connection: &mut Connection,
+    room: RoomId,
+) -> Result<i64, DatabaseError> {
+    let last = room_sequences::table
+        .find(room.0)
+        .select(room_sequences::last_seq)
+        .get_result::<i64>(connection)
+        .await
+        .optional()?;
+    Ok(last.unwrap_or(0))
+}
+
+/// The messages of the rows, with senders and files.
+async fn complete(
+    connection: &mut Connection,
+    tables: FileTables,
+    rows: Vec<Numbered>,
+    known: &[Arc<User>],
+) -> Result<Vec<StoredMessage>, DatabaseError> {
     let senders = senders(connection, &rows, known).await?;
     let files = files_of(connection, tables, &rows).await?;
     Ok(rows
         .into_iter()
         // Every message has a sender: the schema sees to it.
-        .filter_map(|message| {
+        .filter_map(|(message, seq)| {
             Some(StoredMessage {
                 id: message.id,
+                seq,
                 content: message.content,
                 room_id: message.room_id,
                 sender: Arc::clone(senders.get(&message.sender_id)?),
@@ -68,7 +150,7 @@ pub(crate) async fn newest_time(
 /// Whoever wrote the messages, and everybody in `known`.
 async fn senders(
     connection: &mut Connection,
-    rows: &[MessageRow],
+    rows: &[Numbered],
     known: &[Arc<User>],
 ) -> Result<HashMap<UserId, Arc<User>>, DatabaseError> {
     let mut people: HashMap<UserId, Arc<User>> = known
@@ -77,8 +159,8 @@ async fn senders(
         .collect();
     let mut unknown: Vec<i32> = rows
         .iter()
-        .filter(|message| !people.contains_key(&message.sender_id))
-        .map(|message| message.sender_id.0)
+        .filter(|(message, _)| !people.contains_key(&message.sender_id))
+        .map(|(message, _)| message.sender_id.0)
         .collect();
     if !unknown.is_empty() {
         unknown.sort_unstable();
@@ -92,11 +174,11 @@ async fn senders(
 async fn files_of(
     connection: &mut Connection,
     tables: FileTables,
-    rows: &[MessageRow],
+    rows: &[Numbered],
 ) -> Result<HashMap<FileId, FileDetails>, DatabaseError> {
     let mut file_ids: Vec<i32> = rows
         .iter()
-        .filter_map(|message| message.file_id)
+        .filter_map(|(message, _)| message.file_id)
         .map(|id| id.0)
         .collect();
     if file_ids.is_empty() {

@@ -10,9 +10,10 @@
 //! from its sender's to this one and from here to its readers'.
 //!
 //! Invariants: `on_stored` is called exactly once for every message that was
-//! accepted, with success only after the commit; ids and times both ascend in
-//! the order of acceptance, so history is in the order of the ids; a message
-//! that cannot be stored fails alone.
+//! accepted, with success only after the commit; ids, times and, in each room,
+//! numbers ascend in the order of acceptance, so history is in the order of the
+//! ids; a message that cannot be stored fails alone; of the messages that a sender
+//! calls alike in a room, one is stored, and the others are answered with it.
 
 mod clock;
 mod postgres;
@@ -63,8 +64,18 @@ struct Row {
     created_at: DateTime<Utc>,
 }
 
+/// What became of a row that was not refused.
+enum Outcome {
+    New {
+        id: MessageId,
+        seq: Option<i64>,
+    },
+    /// What its `client_id` stands for already.
+    Repeat(Stored),
+}
+
 /// One per row of a group, in the same order.
-type Outcomes = Vec<Result<MessageId, DatabaseError>>;
+type Outcomes = Vec<Result<Outcome, DatabaseError>>;
 
 impl MessageWriter {
     /// Starts the task on its thread.
@@ -169,9 +180,12 @@ impl Task {
     }
 
     async fn store_and_tell(&mut self, group: &mut Vec<Pending>) {
+        let is_numbered = self.database.numbers_messages();
         let (rows, listeners): (Vec<Row>, Vec<OnStored>) = group
             .drain(..)
-            .map(|pending| {
+            .map(|mut pending| {
+                // There are no receipts either.
+                pending.message.client_id.take_if(|_| !is_numbered);
                 let row = Row {
                     message: pending.message,
                     created_at: self.clock.next(),
@@ -182,10 +196,16 @@ impl Task {
         match self.store(rows).await {
             Ok((rows, outcomes)) => {
                 for ((row, outcome), on_stored) in rows.into_iter().zip(outcomes).zip(listeners) {
-                    let stored = outcome.map(|id| Stored {
-                        id,
-                        created_at: row.created_at,
-                        content: row.message.content,
+                    let stored = outcome.map(|outcome| match outcome {
+                        Outcome::New { id, seq } => Stored {
+                            id,
+                            seq,
+                            created_at: row.created_at,
+                            content: row.message.content,
+                            file_id: row.message.file_id,
+                            is_repeat: false,
+                        },
+                        Outcome::Repeat(first) => first,
                     });
                     tell(on_stored, stored);
                 }
@@ -211,12 +231,13 @@ impl Task {
     /// # Errors
     /// What made the whole group fail.
     async fn store(&self, rows: Vec<Row>) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
+        let is_numbered = self.database.numbers_messages();
         match self.database.pools() {
             Pools::Postgres { writer, .. } => {
-                let outcomes = postgres::store(writer, &rows).await?;
+                let outcomes = postgres::store(writer, &rows, is_numbered).await?;
                 Ok((rows, outcomes))
             }
-            Pools::Sqlite { pool, .. } => sqlite::store(pool, rows).await,
+            Pools::Sqlite { pool, .. } => sqlite::store(pool, rows, is_numbered).await,
         }
     }
 }
@@ -236,8 +257,11 @@ fn tell(on_stored: OnStored, stored: Result<Stored, DatabaseError>) {
 /// The error once more, for the next of many listeners. A server that does not
 /// let us in any more is, for a sender, a server that is away.
 fn repeat(error: &DatabaseError) -> DatabaseError {
-    match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Configuration => {
+    match (error, error.kind()) {
+        (DatabaseError::RoomNotFound, _) => DatabaseError::RoomNotFound,
+        (DatabaseError::UserNotFound, _) => DatabaseError::UserNotFound,
+        (DatabaseError::FileNotFound, _) => DatabaseError::FileNotFound,
+        (_, ErrorKind::Unavailable | ErrorKind::Configuration) => {
             DatabaseError::unavailable(error.report())
         }
         _ => DatabaseError::internal(error.report()),

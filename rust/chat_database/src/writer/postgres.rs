@@ -1,38 +1,84 @@
 //! Storing a group in PostgreSQL: one statement, and so one transaction and
-//! one round trip.
+//! one round trip; and a second one for the numbers that the messages got.
 //!
-//! The columns travel as arrays: the statement is the same for every length of
-//! the group and is prepared once. (A multi-row VALUES list would be a new
-//! statement for each length and 1280 binds to build.)
+//! Where senders have named messages, the same statement claims the names, so a
+//! message and its receipt are stored together or not at all. Whoever claims the
+//! same at the same moment waits for the other, and is answered with its message.
 
+mod claim;
+mod first;
+mod group;
+mod insert;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
-use chat_protocol::ids::MessageId;
-use chrono::{DateTime, Utc};
-use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Integer, Nullable, Text};
+use diesel::QueryDsl;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use self::claim::ClaimMessages;
+use self::first::find_firsts;
+use self::group::Group;
+use self::insert::InsertMessages;
 use super::{Outcomes, Row};
+use crate::backend::among;
 use crate::error::{DatabaseError, ErrorKind};
+use crate::models::Stored;
 use crate::postgres::{PooledConnection, PostgresPool};
-use crate::timestamp::UtcTime;
+use crate::schema::message_sequence;
 
 /// How long a statement may take before the server counts as away. Messages
 /// told so may still become stored: nobody can know.
 const STORE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The id of a message that was stored; none for one that was stored before.
+type Written = Result<Option<i32>, DatabaseError>;
+
+/// What the server knows of the rows of a group once they are stored.
+#[derive(Default)]
+struct Found {
+    /// The numbers of new messages, by id.
+    seqs: HashMap<i32, i64>,
+    /// For each row that was stored before, in the same order, the message.
+    firsts: Vec<Option<Stored>>,
+}
+
 /// # Errors
 /// [`DatabaseError::Unavailable`] if the server is away; the group then counts
 /// as a whole as not stored.
-pub(super) async fn store(pool: &PostgresPool, rows: &[Row]) -> Result<Outcomes, DatabaseError> {
+pub(super) async fn store(
+    pool: &PostgresPool,
+    rows: &[Row],
+    is_numbered: bool,
+) -> Result<Outcomes, DatabaseError> {
+    let group = Group::new(rows);
+    let distinct = &group.distinct;
+    let written = on_session(pool, async |connection| {
+        store_apart(connection, distinct).await
+    })
+    .await?;
+    let found = if is_numbered {
+        let find = async |connection: &mut _| find(connection, distinct, &written).await;
+        match on_session(pool, find).await {
+            // The session broke after the commit; what was stored is not lost yet.
+            Err(error) if error.kind() == ErrorKind::Unavailable => on_session(pool, find).await?,
+            found => found?,
+        }
+    } else {
+        Found::default()
+    };
+    Ok(group.into_outcomes(written, found))
+}
+
+async fn on_session<T>(
+    pool: &PostgresPool,
+    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, DatabaseError>,
+) -> Result<T, DatabaseError> {
     let mut connection = pool.get().await?;
-    match tokio::time::timeout(STORE_TIMEOUT, store_apart(&mut connection, rows)).await {
-        Ok(outcomes) => outcomes,
+    match tokio::time::timeout(STORE_TIMEOUT, work(&mut connection)).await {
+        Ok(result) => result,
         Err(_) => {
-            // The next group must not queue up behind a statement that hangs.
+            // The next statement must not queue up behind one that hangs.
             drop(PooledConnection::take(connection));
             Err(DatabaseError::unavailable("storing messages took too long"))
         }
@@ -44,14 +90,14 @@ pub(super) async fn store(pool: &PostgresPool, rows: &[Row]) -> Result<Outcomes,
 /// the ids still ascend.
 async fn store_apart(
     connection: &mut AsyncPgConnection,
-    rows: &[Row],
-) -> Result<Outcomes, DatabaseError> {
-    let mut outcomes = Outcomes::with_capacity(rows.len());
+    rows: &[&Row],
+) -> Result<Vec<Written>, DatabaseError> {
+    let mut outcomes = Vec::with_capacity(rows.len());
     let mut parts = vec![rows];
     while let Some(part) = parts.pop() {
-        match insert(connection, part).await {
+        match write(connection, part).await {
             Ok(ids) if ids.len() == part.len() => {
-                outcomes.extend(ids.into_iter().map(|id| Ok(MessageId(id))));
+                outcomes.extend(ids.into_iter().map(Ok));
             }
             // Only a trigger can swallow rows, and then nobody knows which.
             Ok(_) => outcomes.extend(part.iter().map(|_| {
@@ -78,69 +124,41 @@ async fn store_apart(
     Ok(outcomes)
 }
 
-/// Answers the ids in the order of `rows`.
-async fn insert(
+/// Answers in the order of `rows`, in which the ids ascend.
+async fn write(
     connection: &mut AsyncPgConnection,
-    rows: &[Row],
-) -> Result<Vec<i32>, DatabaseError> {
-    Ok(InsertMessages::new(rows).load::<i32>(connection).await?)
-}
-
-struct InsertMessages<'a> {
-    room_ids: Vec<i32>,
-    sender_ids: Vec<i32>,
-    contents: Vec<&'a str>,
-    file_ids: Vec<Option<i32>>,
-    times: Vec<DateTime<Utc>>,
-}
-
-impl<'a> InsertMessages<'a> {
-    fn new(rows: &'a [Row]) -> Self {
-        let messages = || rows.iter().map(|row| &row.message);
-        Self {
-            room_ids: messages().map(|message| message.room_id.0).collect(),
-            sender_ids: messages().map(|message| message.sender_id.0).collect(),
-            contents: messages().map(|message| message.content.as_str()).collect(),
-            file_ids: messages()
-                .map(|message| message.file_id.map(|id| id.0))
-                .collect(),
-            times: rows.iter().map(|row| row.created_at).collect(),
-        }
+    rows: &[&Row],
+) -> Result<Vec<Option<i32>>, DatabaseError> {
+    if rows.iter().any(|row| row.message.client_id.is_some()) {
+        Ok(ClaimMessages::new(rows).load(connection).await?)
+    } else {
+        let ids: Vec<i32> = InsertMessages::new(rows).load(connection).await?;
+        Ok(ids.into_iter().map(Some).collect())
     }
 }
 
-impl QueryFragment<Pg> for InsertMessages<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Ids are given out above the sort, in the order of the group, and
-        // rows come back in the order they were inserted.
-        out.push_sql(
-            "INSERT INTO messages (room_id, sender_id, content, file_id, created_at) \
-             SELECT room_id, sender_id, content, file_id, created_at FROM unnest(",
-        );
-        out.push_bind_param::<Array<Integer>, _>(&self.room_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Integer>, _>(&self.sender_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.contents)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.file_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<UtcTime>, _>(&self.times)?;
-        out.push_sql(
-            ") WITH ORDINALITY \
-             AS new (room_id, sender_id, content, file_id, created_at, position) \
-             ORDER BY position RETURNING id",
-        );
-        Ok(())
+async fn find(
+    connection: &mut AsyncPgConnection,
+    rows: &[&Row],
+    written: &[Written],
+) -> Result<Found, DatabaseError> {
+    let mut found = Found::default();
+    let ids: Vec<i32> = written.iter().flatten().copied().flatten().collect();
+    if !ids.is_empty() {
+        let seqs = message_sequence::table
+            .filter(among(message_sequence::message_id, ids))
+            .select((message_sequence::message_id, message_sequence::seq))
+            .load::<(i32, i64)>(connection)
+            .await?;
+        found.seqs = seqs.into_iter().collect();
     }
-}
-
-impl Query for InsertMessages<'_> {
-    type SqlType = Integer;
-}
-
-impl QueryId for InsertMessages<'_> {
-    type QueryId = InsertMessages<'static>;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
+    let repeats: Vec<&Row> = rows
+        .iter()
+        .zip(written)
+        .filter_map(|(row, written)| matches!(written, Ok(None)).then_some(*row))
+        .collect();
+    if !repeats.is_empty() {
+        found.firsts = find_firsts(connection, &repeats).await?;
+    }
+    Ok(found)
 }

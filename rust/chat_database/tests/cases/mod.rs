@@ -95,6 +95,7 @@ pub(crate) fn message(room: RoomId, sender: UserId, content: &str) -> NewMessage
         sender_id: sender,
         content: content.to_owned(),
         file_id: None,
+        client_id: None,
     }
 }
 

@@ -9,6 +9,11 @@ use tokio_postgres::{Client, NoTls};
 
 pub(crate) const ID_COLUMN: &str = "id serial primary key";
 
+/// SQL for a time that is written as `text`.
+pub(crate) fn time(text: &str) -> String {
+    format!("({text})::timestamptz")
+}
+
 pub(crate) struct Place {
     server: String,
     name: String,

@@ -7,6 +7,11 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 
 pub(crate) const ID_COLUMN: &str = "id integer primary key autoincrement";
 
+/// SQL for a time that is written as `text`.
+pub(crate) fn time(text: &str) -> String {
+    text.to_owned()
+}
+
 pub(crate) struct Place {
     folder: tempfile::TempDir,
 }

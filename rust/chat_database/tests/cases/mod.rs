@@ -3,6 +3,9 @@
 mod files;
 mod memberships;
 mod messages;
+mod order;
+mod order_properties;
+mod repeats;
 mod rooms;
 mod uploads;
 mod users;
@@ -96,6 +99,14 @@ pub(crate) fn message(room: RoomId, sender: UserId, content: &str) -> NewMessage
         content: content.to_owned(),
         file_id: None,
         client_id: None,
+    }
+}
+
+/// A message with a name that its sender has given it.
+pub(crate) fn named(room: RoomId, sender: UserId, client_id: &str, content: &str) -> NewMessage {
+    NewMessage {
+        client_id: Some(client_id.to_owned()),
+        ..message(room, sender, content)
     }
 }
 

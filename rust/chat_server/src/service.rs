@@ -28,6 +28,7 @@ use crate::entrance::Entrance;
 use crate::error::ServiceError;
 use crate::files::{FileLibrary, cleaner};
 use crate::passwords::Passwords;
+use crate::receipt_sweep;
 
 /// How long handshakes under way and accepted messages may take at the end.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
@@ -85,6 +86,11 @@ impl Service {
             stopped
                 .clone()
                 .run_until_cancelled_owned(access_sweep::run(Arc::clone(&chat))),
+        );
+        tokio::spawn(
+            stopped
+                .clone()
+                .run_until_cancelled_owned(receipt_sweep::run(Arc::clone(&chat))),
         );
         tokio::spawn(
             stopped

@@ -1,7 +1,8 @@
 //! The numbers of the messages on a page.
 //!
-//! Looked up for the rows that are on the page: a plain join would look them up
-//! for the rows in front of it as well.
+//! Looked up for the rows that are on the page, one by one: a join of the tables
+//! would look them up for the rows in front of the page as well, and with a join of
+//! the page the planner can prefer to read all numbers.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -33,12 +34,12 @@ where
     Paged<Q>: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT page.*, message_sequence.seq FROM (");
-        self.page.walk_ast(out.reborrow())?;
         out.push_sql(
-            ") AS page LEFT JOIN message_sequence ON message_sequence.message_id = page.id \
-             ORDER BY page.created_at DESC, page.id DESC",
+            "SELECT page.*, \
+             (SELECT seq FROM message_sequence WHERE message_sequence.message_id = page.id) FROM (",
         );
+        self.page.walk_ast(out.reborrow())?;
+        out.push_sql(") AS page ORDER BY page.created_at DESC, page.id DESC");
         Ok(())
     }
 }

@@ -98,3 +98,6 @@ fn lock_compat_room(connection: &mut Connection, room: i64) -> Ready<QueryResult
     );
     ready(found.optional().map(|found| found.is_some()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,3 +109,67 @@ async fn a_table_of_the_same_name_but_other_columns_is_reported() {
     assert!(report.contains("column rooms.is_private"), "{report}");
     assert!(!report.contains("table "), "{report}");
 }
+
+/// Three old messages, of which two are in the first room.
+const OLD_MESSAGES: &str = "
+    insert into users (username, email, hashed_password) values ('ana', 'a@example.org', '');
+    insert into rooms (name) values ('a'), ('b');
+    insert into messages (content, sender_id, room_id) values ('', 1, 1), ('', 1, 2), ('', 1, 1);";
+
+async fn numbers(pool: &SqlitePool) -> Vec<String> {
+    write(pool, |connection| {
+        let rows: Vec<Version> = sql_query(
+            "select room_id || ' ' || seq || ' ' || message_id as version
+             from message_sequence order by room_id, seq",
+        )
+        .load(connection)
+        .expect("the numbers");
+        rows.into_iter().map(|row| row.version).collect()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn old_messages_get_the_first_numbers() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    migrate_sqlite(&pool).await.expect("it migrates");
+    // Back to before the numbers, with data.
+    write(&pool, |connection| {
+        connection
+            .revert_last_migration(SQLITE)
+            .expect("the way down");
+        connection.batch_execute(OLD_MESSAGES).expect("the rows");
+    })
+    .await;
+    let report = migrate_sqlite(&pool).await.expect("it migrates");
+    assert!(report.additions.order);
+    assert_eq!(numbers(&pool).await, ["1 1 1", "1 2 3", "2 1 2"]);
+    write(&pool, |connection| {
+        connection
+            .batch_execute("insert into messages (content, sender_id, room_id) values ('', 1, 1)")
+    })
+    .await
+    .expect("a new message");
+    assert_eq!(numbers(&pool).await, ["1 1 1", "1 2 3", "1 3 4", "2 1 2"]);
+}
+
+#[tokio::test]
+async fn numbering_goes_on_where_it_was_interrupted() {
+    let folder = TempDir::new().expect("a folder");
+    let pool = pool_in(&folder).await;
+    migrate_sqlite(&pool).await.expect("it migrates");
+    write(&pool, |connection| {
+        connection.batch_execute(OLD_MESSAGES)?;
+        connection.batch_execute(
+            "delete from message_sequence where room_id = 1;
+             update room_sequences set unnumbered = 2 where room_id = 1;
+             insert into messages (content, sender_id, room_id) values ('', 1, 1);",
+        )
+    })
+    .await
+    .expect("a state half-way");
+    assert_eq!(numbers(&pool).await, ["1 3 4", "2 1 2"]);
+    migrate_sqlite(&pool).await.expect("it goes on");
+    assert_eq!(numbers(&pool).await, ["1 1 1", "1 2 3", "1 3 4", "2 1 2"]);
+}

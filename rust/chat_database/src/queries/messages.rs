@@ -54,18 +54,24 @@ pub(crate) async fn list_after(
     limit: i64,
     known: &[Arc<User>],
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
-    let rows = paged(
-        message_sequence::table
-            .inner_join(messages::table)
-            .filter(message_sequence::room_id.eq(room.0))
-            .filter(message_sequence::seq.gt(after))
-            .filter(message_sequence::seq.le(up_to))
-            .order(message_sequence::seq.asc())
-            .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
-        Page { skip: 0, limit },
-    )
-    .load::<Numbered>(connection)
-    .await?;
+    let limit = limit.max(0);
+    let end = after.saturating_add(limit).min(up_to);
+    let mut rows = numbered_range(connection, room, after, end).await?;
+    let rest = limit - rows.len() as i64;
+    if rest > 0 && end < up_to {
+        // The end of the room, or messages that somebody has deleted.
+        let more = paged(
+            message_sequence::table
+                .inner_join(messages::table)
+                .filter(message_sequence::room_id.eq(room.0))
+                .filter(message_sequence::seq.gt(end))
+                .filter(message_sequence::seq.le(up_to))
+                .order(message_sequence::seq.asc())
+                .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
+            first(rest),
+        );
+        rows.extend(more.load::<Numbered>(connection).await?);
+    }
     complete(connection, tables, rows, known).await
 }
 
@@ -78,18 +84,57 @@ pub(crate) async fn list_before(
     limit: i64,
     known: &[Arc<User>],
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
-    let rows = paged(
-        message_sequence::table
-            .inner_join(messages::table)
-            .filter(message_sequence::room_id.eq(room.0))
-            .filter(message_sequence::seq.lt(before))
-            .order(message_sequence::seq.desc())
-            .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
-        Page { skip: 0, limit },
-    )
-    .load::<Numbered>(connection)
-    .await?;
+    let limit = limit.max(0);
+    let mut end = before.saturating_sub(1);
+    let mut rows = numbered_range(connection, room, end.saturating_sub(limit), end).await?;
+    if rows.is_empty() {
+        let last = last_seq(connection, room).await?;
+        if last < end {
+            end = last;
+            rows = numbered_range(connection, room, end - limit, end).await?;
+        }
+    }
+    rows.reverse();
+    let start = end.saturating_sub(limit);
+    let rest = limit - rows.len() as i64;
+    if rest > 0 && start > 0 {
+        // Somebody has deleted messages.
+        let more = paged(
+            message_sequence::table
+                .inner_join(messages::table)
+                .filter(message_sequence::room_id.eq(room.0))
+                .filter(message_sequence::seq.le(start))
+                .order(message_sequence::seq.desc())
+                .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
+            first(rest),
+        );
+        rows.extend(more.load::<Numbered>(connection).await?);
+    }
     complete(connection, tables, rows, known).await
+}
+
+/// Those whose number is above `after` and at most `end`, in the order of the
+/// numbers. With both ends given, no plan of the server reads more than them: with
+/// a limit alone it can prefer to read and sort the whole room.
+async fn numbered_range(
+    connection: &mut Connection,
+    room: RoomId,
+    after: i64,
+    end: i64,
+) -> Result<Vec<Numbered>, DatabaseError> {
+    Ok(message_sequence::table
+        .inner_join(messages::table)
+        .filter(message_sequence::room_id.eq(room.0))
+        .filter(message_sequence::seq.gt(after))
+        .filter(message_sequence::seq.le(end))
+        .order(message_sequence::seq.asc())
+        .select((MESSAGE_COLUMNS, message_sequence::seq.nullable()))
+        .load::<Numbered>(connection)
+        .await?)
+}
+
+fn first(limit: i64) -> Page {
+    Page { skip: 0, limit }
 }
 
 /// The highest number given out in the room, 0 before the first.

@@ -7,6 +7,8 @@ use chat_database::{Database, DatabaseConfig, DatabaseError, DatabaseUrl};
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::schema::execute;
+
 const VARIABLE: &str = "IZPOCHAT_TEST_POSTGRES_URL";
 
 /// A fresh database; dropped with the value, by force.
@@ -113,6 +115,33 @@ impl Drop for TestDatabase {
         if !std::thread::panicking() {
             dropped.expect("no panic").expect("the database is dropped");
         }
+    }
+}
+
+/// A role that may log in and use what others made, and nothing else.
+pub(crate) struct PlainRole {
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+impl PlainRole {
+    pub(crate) async fn create(database: &TestDatabase, client: &Client) -> Self {
+        let name = format!("{}_role", database.name);
+        let statements = format!(
+            "create role {name} login password 'pw';
+             revoke create on schema public from public;
+             grant select, insert, update, delete on all tables in schema public to {name};
+             grant usage on all sequences in schema public to {name}"
+        );
+        execute(client, &statements).await;
+        let url = database.url_as(&name, "pw");
+        Self { name, url }
+    }
+
+    /// Must be called last: the role outlives the database otherwise.
+    pub(crate) async fn remove(self, client: &Client) {
+        let name = self.name;
+        execute(client, &format!("drop owned by {name}; drop role {name}")).await;
     }
 }
 

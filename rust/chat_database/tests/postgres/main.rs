@@ -1,5 +1,5 @@
 //! How this crate gets on with a PostgreSQL server: logging in, TLS, poolers,
-//! restarts, migrations and the instance lock.
+//! restarts, migrations, the order of messages and the instance lock.
 //!
 //! Needs the feature `postgres-tests` and a server that the environment
 //! variable `IZPOCHAT_TEST_POSTGRES_URL` names, with a role that may create
@@ -12,6 +12,8 @@ mod fixture;
 mod instance_lock;
 mod login;
 mod migrations;
+mod numbering;
+mod order;
 mod pooler;
 mod proxy;
 mod recovery;

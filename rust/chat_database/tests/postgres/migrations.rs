@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chat_database::FileLayout;
 use tokio_postgres::Client;
 
-use crate::fixture::{TestDatabase, open};
+use crate::fixture::{PlainRole, TestDatabase, open};
 use crate::schema::{
     create_generation_a, create_generation_b, describe_schema, dump, execute, lines,
 };
@@ -120,7 +120,7 @@ async fn describe_original(client: &Client) -> Vec<String> {
 }
 
 /// The folders of the migrations, in their order.
-fn migrations() -> Vec<PathBuf> {
+pub(crate) fn migrations() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
     let entries = std::fs::read_dir(folder).expect("the migrations");
     let mut folders: Vec<PathBuf> = entries
@@ -247,33 +247,6 @@ async fn a_table_of_the_same_name_but_other_columns_is_reported() {
     let report = error.report();
     assert!(report.contains("column rooms.is_private"), "{report}");
     assert!(!report.contains("table "), "{report}");
-}
-
-/// A role that may log in and use what others made, and nothing else.
-struct PlainRole {
-    name: String,
-    url: String,
-}
-
-impl PlainRole {
-    async fn create(database: &TestDatabase, client: &Client) -> Self {
-        let name = format!("{}_role", database.name);
-        let statements = format!(
-            "create role {name} login password 'pw';
-             revoke create on schema public from public;
-             grant select, insert, update, delete on all tables in schema public to {name};
-             grant usage on all sequences in schema public to {name}"
-        );
-        execute(client, &statements).await;
-        let url = database.url_as(&name, "pw");
-        Self { name, url }
-    }
-
-    /// Must be called last: the role outlives the database otherwise.
-    async fn remove(self, client: &Client) {
-        let name = self.name;
-        execute(client, &format!("drop owned by {name}; drop role {name}")).await;
-    }
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! The numbers of the messages on a page.
 //!
-//! Looked up for the rows that are on the page, one by one: a join of the tables
-//! would look them up for the rows in front of the page as well, and with a join of
-//! the page the planner can prefer to read all numbers.
+//! Looked up for the rows that are on the page: a join of the tables would look
+//! them up for the rows in front of the page as well.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -34,12 +33,12 @@ where
     Paged<Q>: QueryFragment<DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT page.*, \
-             (SELECT seq FROM message_sequence WHERE message_sequence.message_id = page.id) FROM (",
-        );
+        out.push_sql("SELECT page.*, message_sequence.seq FROM (");
         self.page.walk_ast(out.reborrow())?;
-        out.push_sql(") AS page ORDER BY page.created_at DESC, page.id DESC");
+        out.push_sql(
+            ") AS page LEFT JOIN message_sequence ON message_sequence.message_id = page.id \
+             ORDER BY page.created_at DESC, page.id DESC",
+        );
         Ok(())
     }
 }

@@ -139,7 +139,7 @@ impl Database {
                 let size = usize::try_from(config.pool_size).unwrap_or(usize::MAX);
                 let pools = Pools::Postgres {
                     queries: PostgresPool::new(connector.clone(), size)?,
-                    writer: PostgresPool::new(connector.clone(), 1)?,
+                    writer: PostgresPool::new(connector.clone().only_by_index(), 1)?,
                     connector: Box::new(connector),
                 };
                 (pools, migration)

@@ -31,6 +31,7 @@ pub(crate) struct Connector {
     /// Tried if the server does not take the first.
     second_transport: Option<Transport>,
     timeout: Duration,
+    only_by_index: bool,
 }
 
 /// A bare session and the task that drives it.
@@ -94,6 +95,7 @@ impl Connector {
             transport,
             second_transport,
             timeout: url.connect_timeout,
+            only_by_index: false,
         })
     }
 
@@ -104,18 +106,32 @@ impl Connector {
         renamed
     }
 
+    /// For statements that find all their rows by an index. A plan that reads a
+    /// whole table, made while it is small, stays in use while it grows: until the
+    /// server next looks at its statistics, perhaps a million messages later.
+    pub(crate) fn only_by_index(mut self) -> Self {
+        self.only_by_index = true;
+        self
+    }
+
     /// Opens a session for diesel.
     ///
     /// # Errors
     /// As [`open_client`](Self::open_client).
     pub(crate) async fn open(&self) -> Result<AsyncPgConnection, DatabaseError> {
         let client = self.open_client().await?;
-        let connection = AsyncPgConnection::try_from(client);
-        match tokio::time::timeout(self.timeout, connection).await {
-            Ok(connection) => connection.map_err(|error| match error {
+        let connection = async {
+            if self.only_by_index {
+                client.batch_execute("set enable_seqscan = off").await?;
+            }
+            let connection = AsyncPgConnection::try_from(client).await;
+            connection.map_err(|error| match error {
                 diesel::ConnectionError::CouldntSetupConfiguration(error) => error.into(),
                 error => DatabaseError::unavailable(error),
-            }),
+            })
+        };
+        match tokio::time::timeout(self.timeout, connection).await {
+            Ok(connection) => connection,
             Err(_) => Err(timed_out()),
         }
     }

@@ -273,3 +273,25 @@ async fn a_page_by_number_costs_the_same_everywhere() {
         execute(&client, "analyze").await;
     }
 }
+
+#[tokio::test]
+async fn the_writer_does_not_read_a_table_that_was_empty_when_it_began() {
+    let database = TestDatabase::create().await;
+    let client = database.client().await;
+    create_generation_a(&client).await;
+    drop(database.open().await);
+    execute(&client, "delete from messages").await;
+    execute(&client, "truncate message_sequence, room_sequences").await;
+    execute(&client, "vacuum analyze").await;
+    let read = rows_read(&client).await;
+    let opened = database.open().await;
+    let writer = writer_on(&opened).await;
+    for _ in 0..300 {
+        let message = new_message(RoomId(1), ANA, None);
+        store(&writer, message).await.expect("it is stored");
+    }
+    writer.flush_and_stop().await;
+    opened.close().await;
+    let read = rows_read(&client).await - read;
+    assert!(read < 1000, "{read} rows");
+}

@@ -33,17 +33,17 @@ def check_error(answer: httpx.Response, code: int) -> None:
 
 
 @scenario
-async def test_a_session_opens_over_polling(engine: Engine) -> None:
-    async with engine.client() as client:
-        answer = await client.get(engine.url("EIO=4&transport=polling"))
+async def test_a_session_opens_over_polling(hasty_engine: Engine) -> None:
+    async with hasty_engine.client() as client:
+        answer = await client.get(hasty_engine.url("EIO=4&transport=polling"))
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/plain; charset=UTF-8"
         check_open(answer.text, ["websocket"])
 
 
 @scenario
-async def test_a_session_opens_over_websocket(engine: Engine) -> None:
-    async with engine.websocket() as socket:
+async def test_a_session_opens_over_websocket(hasty_engine: Engine) -> None:
+    async with hasty_engine.websocket() as socket:
         packet = await socket.receive()
         assert isinstance(packet, str)
         check_open(packet, [])
@@ -141,8 +141,8 @@ async def test_a_get_that_is_given_up_ends_the_session(engine: Engine) -> None:
 
 
 @scenario
-async def test_the_server_asks_over_polling(engine: Engine) -> None:
-    async with engine.polling() as session:
+async def test_the_server_asks_over_polling(hasty_engine: Engine) -> None:
+    async with hasty_engine.polling() as session:
         for _ in range(3):
             answer = await session.get()
             assert (answer.status_code, answer.text) == (200, "2")
@@ -150,16 +150,16 @@ async def test_the_server_asks_over_polling(engine: Engine) -> None:
 
 
 @scenario
-async def test_the_server_asks_over_websocket(engine: Engine) -> None:
-    async with engine.opened() as socket:
+async def test_the_server_asks_over_websocket(hasty_engine: Engine) -> None:
+    async with hasty_engine.opened() as socket:
         for _ in range(3):
             assert await socket.receive() == "2"
             await socket.send("3")
 
 
 @scenario
-async def test_who_does_not_answer_is_dropped(engine: Engine) -> None:
-    async with engine.polling() as session, engine.opened() as socket:
+async def test_who_does_not_answer_is_dropped(hasty_engine: Engine) -> None:
+    async with hasty_engine.polling() as session, hasty_engine.opened() as socket:
         started = time.monotonic()
         assert await socket.closed(answering=False) == 1011
         assert 0.3 < time.monotonic() - started < 5

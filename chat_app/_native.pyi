@@ -96,6 +96,7 @@ class Core:
         access_token_expire_minutes: int,
         socket_threads: int,
         outbox_max_bytes: int,
+        resume_max_messages: int,
         max_frames_per_second: int,
         compression: bool,
         storage: Storage,
@@ -202,13 +203,14 @@ class Core:
         """
 
     def open_bridge(
-        self, room_id: str, token: str | None, *, on_output: Callable[[], object]
+        self, room_id: str, token: str | None, since_seq: str | None, *, on_output: Callable[[], object]
     ) -> Awaitable[SocketBridge]:
         """Open a session whose frames travel through ASGI messages instead of a descriptor.
 
         Args:
             room_id: the path segment as the client sent it.
             token: the query parameter, if any.
+            since_seq: the query parameter of a client that comes back.
             on_output: called from a core thread, without arguments, each time the output goes from empty to
                 non-empty; meant to be ``loop.call_soon_threadsafe`` bound to an event.
 
@@ -315,11 +317,26 @@ class Caller:
         """
 
     # Messages -------------------------------------------------------------------------------------------------------
-    def list_messages(self, room_id: int, *, skip: int, limit: int) -> Awaitable[bytes | HistoryChunks]:
-        """Array of Message, newest first; a large one in pieces. Codes: ``room_not_found``, ``room_access_denied``."""
+    def list_messages(
+        self, room_id: int, *, skip: int, limit: int, before_seq: int | None, after_seq: int | None
+    ) -> Awaitable[bytes | HistoryChunks]:
+        """Array of Message; a large one in pieces.
 
-    def send_message(self, room_id: int, *, content: str, file_id: int | None) -> Awaitable[bytes]:
-        """Message, stored and sent to the open sockets of the room.
+        Newest first, without ``skip`` messages or from in front of ``before_seq``; with ``after_seq`` oldest first,
+        from behind it and in front of ``before_seq``, if that is given too.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``messages_not_numbered``.
+        """
+
+    def send_message(
+        self, room_id: int, *, content: str, file_id: int | None, client_id: str | None
+    ) -> Awaitable[bytes]:
+        """Message, stored and sent to the open sockets of the room; with a ``client_id`` that was used, the first one.
+
+        Args:
+            content: the text, at most 131,072 characters.
+            file_id: a file it carries.
+            client_id: 1 to 128 characters, none a control character.
 
         Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
         """

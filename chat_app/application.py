@@ -138,6 +138,7 @@ class ChatApplication(FastAPI):
                 access_token_expire_minutes=settings.access_token_expire_minutes,
                 socket_threads=settings.socket_threads,
                 outbox_max_bytes=settings.ws_outbox_max_bytes,
+                resume_max_messages=settings.resume_max_messages,
                 max_frames_per_second=settings.socket_max_frames_per_second,
                 compression=settings.websocket_compression,
                 storage=_storage(settings),

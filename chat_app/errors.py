@@ -88,6 +88,7 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "upload_aborted": CLIENT_GONE,
     "upload_stalled": UPLOAD_STALLED,
     "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
+    "messages_not_numbered": ErrorAnswer(501, "Messages are not numbered in this database"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,
     "internal": _INTERNAL,

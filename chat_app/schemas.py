@@ -43,6 +43,8 @@ def _clamp_to_page(value: int) -> int:
 PathId = Annotated[int, BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_int64)]
 Skip = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 Limit = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_page)]
+# The place of a message in its room; zero is in front of the first.
+Seq = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 BodyId = Annotated[int, AfterValidator(_clamp_to_int64)]
 
 # Neither database stores U+0000 in a text; lone surrogates are refused by every string type.
@@ -115,6 +117,15 @@ class MemberAdd(BaseModel):
         if (self.user_id is None) == (self.username is None):
             raise PydanticCustomError("one_of", "Exactly one of user_id and username is required")
         return self
+
+
+class HistoryPart(BaseModel):
+    """Which part of a history; with a place, ``skip`` means nothing."""
+
+    skip: Skip = 0
+    limit: Limit = 50
+    before_seq: Seq | None = None
+    after_seq: Seq | None = None
 
 
 class MessageCreate(BaseModel):
@@ -190,6 +201,7 @@ class Message(BaseModel):
     sender: User
     room: Room
     file: FileUpload | None
+    seq: int | None = None
 
 
 class RoomNotice(BaseModel):

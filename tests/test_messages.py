@@ -5,7 +5,7 @@ import re
 import pytest
 from harness.chat import Chat, User
 
-MESSAGE_KEYS = ["content", "room_id", "id", "sender_id", "file_id", "created_at", "sender", "room", "file"]
+MESSAGE_KEYS = ["content", "room_id", "id", "sender_id", "file_id", "created_at", "sender", "room", "file", "seq"]
 FILE_KEYS = [
     "original_filename",
     "stored_filename",

@@ -104,6 +104,7 @@ class Settings(EnvironmentSettings):
     ws_outbox_max_bytes: int = Field(
         default=1_048_576, ge=65_536, le=1_073_741_824, description="a whole number of bytes from 65536 to 1073741824"
     )
+    resume_max_messages: int = Field(default=1_000, ge=0, le=100_000, description="a whole number from 0 to 100000")
     socket_max_frames_per_second: int = Field(
         default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
     )

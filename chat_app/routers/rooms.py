@@ -4,7 +4,9 @@ The texts for an unknown room differ by route because clients know them so: Span
 used, English elsewhere.
 """
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from chat_app import schemas
@@ -69,23 +71,27 @@ async def add_room_member(caller: Caller, room_id: schemas.PathId, body: schemas
     return JsonBytes(await caller.add_room_member(room_id, user_id=body.user_id, username=body.username))
 
 
-@router.get("/{room_id}/messages", response_model=list[schemas.Message], responses=error_responses(404))
+@router.get("/{room_id}/messages", response_model=list[schemas.Message], responses=error_responses(404, 501))
 async def list_messages(
-    caller: Caller,
-    room_id: schemas.PathId,
-    skip: schemas.Skip = 0,
-    limit: schemas.Limit = 50,
+    caller: Caller, room_id: schemas.PathId, part: Annotated[schemas.HistoryPart, Query()]
 ) -> Response:
-    """The history of a room, newest first."""
+    """The history of a room, newest first; with ``after_seq`` oldest first."""
     with spanish_room_errors(room_id):
-        return json_response(await caller.list_messages(room_id, skip=skip, limit=limit))
+        return json_response(await caller.list_messages(room_id, **part.model_dump()))
 
 
 @router.post(
     "/{room_id}/messages", status_code=201, response_model=schemas.Message, responses=error_responses(404, 413)
 )
-async def send_message(caller: Caller, room_id: schemas.PathId, body: schemas.MessageCreate) -> JsonBytes:
-    """Store a message and send it to the open sockets of the room."""
+async def send_message(
+    caller: Caller,
+    room_id: schemas.PathId,
+    body: schemas.MessageCreate,
+    idempotency_key: Annotated[str | None, Header(pattern=r"^[\x20-\x7e]{1,128}$")] = None,
+) -> JsonBytes:
+    """Store a message and send it to the open sockets of the room; with a key that was used, give the first one."""
     with spanish_room_errors(room_id):
-        message = await caller.send_message(room_id, content=body.content, file_id=body.file_id)
+        message = await caller.send_message(
+            room_id, content=body.content, file_id=body.file_id, client_id=idempotency_key
+        )
     return JsonBytes(message, 201)

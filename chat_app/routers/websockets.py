@@ -36,4 +36,5 @@ async def chat_socket(websocket: WebSocket, room_id: str) -> None:
     """Carry the frames of one session; a refused handshake is a 403, the socket is never accepted."""
     core: Core = websocket.app.state.core
     token = websocket.query_params.get("token")
-    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, token, on_output=on_output))
+    since = websocket.query_params.get("since_seq")
+    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, token, since, on_output=on_output))

@@ -3,7 +3,7 @@
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
-use chat_server::{Heartbeat, Page, RoomUpdate, UserUpdate};
+use chat_server::{Heartbeat, HistoryPart, Page, RoomUpdate, UserUpdate};
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -30,6 +30,22 @@ pub(crate) fn page(skip: RowNumber, limit: RowNumber) -> Page {
     Page {
         skip: skip.0,
         limit: limit.0,
+    }
+}
+
+/// With a place the part beside it, else a page.
+pub(crate) fn history_part(
+    skip: RowNumber,
+    limit: RowNumber,
+    before_seq: Option<i64>,
+    after_seq: Option<i64>,
+) -> HistoryPart {
+    let page = page(skip, limit);
+    let limit = page.limit;
+    match (after_seq, before_seq) {
+        (Some(seq), before) => HistoryPart::After { seq, before, limit },
+        (None, Some(seq)) => HistoryPart::Before { seq, limit },
+        (None, None) => HistoryPart::Page(page),
     }
 }
 

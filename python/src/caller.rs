@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use chat_server::{Bearer, Chat, Identity, MemberName, Service, ServiceError, UploadForm};
+use chat_server::{
+    Bearer, Chat, ClientId, Identity, MemberName, Service, ServiceError, UploadForm,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -174,34 +176,44 @@ impl Caller {
         json!(self, py, chat, identity => chat.list_online_users(&identity, room_id.0))
     }
 
-    #[pyo3(signature = (room_id, *, skip, limit))]
+    #[pyo3(signature = (room_id, *, skip, limit, before_seq, after_seq))]
     fn list_messages<'py>(
         &self,
         py: Python<'py>,
         room_id: RowNumber,
         skip: RowNumber,
         limit: RowNumber,
+        before_seq: Option<i64>,
+        after_seq: Option<i64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let page = arguments::page(skip, limit);
+        let part = arguments::history_part(skip, limit, before_seq, after_seq);
         self.run(py, move |service, identity| async move {
             service
                 .chat()
-                .list_messages(&identity, room_id.0, page)
+                .list_messages(&identity, room_id.0, part)
                 .await
                 .map(History::from)
         })
     }
 
-    #[pyo3(signature = (room_id, *, content, file_id))]
+    #[pyo3(signature = (room_id, *, content, file_id, client_id))]
     fn send_message<'py>(
         &self,
         py: Python<'py>,
         room_id: RowNumber,
         content: String,
         file_id: Option<RowNumber>,
+        client_id: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let file_id = file_id.map(|number| number.0);
-        json!(self, py, chat, identity => chat.send_message(&identity, room_id.0, content, file_id))
+        let client_id = match client_id {
+            Some(text) => Some(
+                ClientId::new(text)
+                    .ok_or_else(|| PyValueError::new_err("client_id names no message"))?,
+            ),
+            None => None,
+        };
+        json!(self, py, chat, identity => chat.send_message(&identity, room_id.0, content, file_id, client_id))
     }
 
     fn get_file<'py>(&self, py: Python<'py>, file_id: RowNumber) -> PyResult<Bound<'py, PyAny>> {

@@ -68,7 +68,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, max_frames_per_second, compression, storage, max_file_bytes, conformance, compat))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, max_frames_per_second, compression, storage, max_file_bytes, conformance, compat))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -77,6 +77,7 @@ impl Core {
         access_token_expire_minutes: u64,
         socket_threads: usize,
         outbox_max_bytes: usize,
+        resume_max_messages: usize,
         max_frames_per_second: u32,
         compression: bool,
         storage: &Storage,
@@ -98,6 +99,7 @@ impl Core {
             token_lifetime: Duration::from_secs(access_token_expire_minutes.saturating_mul(60)),
             socket_threads,
             outbox_max_bytes,
+            resume_max_messages,
             max_frames_per_second,
             compression,
             storage: storage.0.clone(),
@@ -298,19 +300,25 @@ impl Core {
         })
     }
 
-    #[pyo3(signature = (room_id, token, *, on_output))]
+    #[pyo3(signature = (room_id, token, since_seq, *, on_output))]
     fn open_bridge<'py>(
         &self,
         py: Python<'py>,
         room_id: String,
         token: Option<String>,
+        since_seq: Option<String>,
         on_output: Py<PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let on_output = Arc::new(on_output);
         let output = Arc::new(BridgeOutput::new(move || call_soon(&on_output)));
         self.run(py, move |service| async move {
             let input = service
-                .open_bridge(&room_id, token.as_deref(), Arc::clone(&output))
+                .open_bridge(
+                    &room_id,
+                    token.as_deref(),
+                    since_seq.as_deref(),
+                    Arc::clone(&output),
+                )
                 .await?;
             Ok(SocketBridge::new(input, output))
         })

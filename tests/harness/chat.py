@@ -206,9 +206,12 @@ class Chat:
         base = "ws" + self.server.base_url.removeprefix("http")
         return f"{base}{prefix}/{room_id}" + ("" if token is None else f"?token={token}")
 
-    def connect(self, room_id: int, user: User, *, welcomed: bool = True, **options: Any) -> ChatSocket:
+    def connect(
+        self, room_id: int, user: User, *, welcomed: bool = True, since: int | None = None, **options: Any
+    ) -> ChatSocket:
         """Open a socket; by default read its two first frames. ``close_sockets`` ends it."""
-        socket = ChatSocket.open(self.socket_url(room_id, user.token), self.context, **options)
+        url = self.socket_url(room_id, user.token) + ("" if since is None else f"&since_seq={since}")
+        socket = ChatSocket.open(url, self.context, **options)
         self.sockets.append(socket)
         if welcomed:
             socket.welcomed()

@@ -15,7 +15,7 @@ def test_a_message_reaches_everybody_and_is_stored(chat: Chat) -> None:
     first, second, again = chat.connect_all(room, ana, beto, ana)
     first.say("  hola ñ 😀\u2028 \n", extra=1)
     frame = first.expect("message")
-    assert list(frame) == ["type", "id", "content", "room_id", "sender", "file_id", "timestamp"]
+    assert list(frame) == ["type", "id", "content", "room_id", "sender", "file_id", "timestamp", "seq"]
     assert (frame["content"], frame["room_id"], frame["file_id"]) == ("hola ñ 😀", room, None)
     assert frame["sender"] == {"id": ana.id, "username": ana.username, "full_name": "Ana Ñ"}
     assert list(frame["sender"]) == ["id", "username", "full_name"]
@@ -41,7 +41,7 @@ def test_a_message_over_rest_reaches_the_sockets(chat: Chat) -> None:
     for socket in sockets:
         frame = socket.expect("message")
         assert (frame["id"], frame["content"], frame["sender"]["id"]) == (sent["id"], "  as it is  ", ana.id)
-        assert list(frame) == ["type", "id", "content", "room_id", "sender", "file_id", "timestamp"]
+        assert list(frame) == ["type", "id", "content", "room_id", "sender", "file_id", "timestamp", "seq"]
 
 
 def test_typing_goes_to_the_others_as_a_truth_value(chat: Chat) -> None:
@@ -183,7 +183,7 @@ def test_files(chat: Chat) -> None:
     for sent in (file_id, str(file_id), float(file_id)):
         first.say("", file_id=sent)
         frame = first.expect("message")
-        assert list(frame)[-2:] == ["timestamp", "file"]
+        assert list(frame)[-3:] == ["timestamp", "file", "seq"]
         assert (frame["content"], frame["file_id"]) == ("", file_id)
         assert list(frame["file"]) == ["id", "original_filename", "public_url", "content_type", "file_size"]
         assert (frame["file"]["id"], frame["file"]["file_size"]) == (file_id, 5)

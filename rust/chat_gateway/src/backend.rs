@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chat_hub::Profile;
+use chat_hub::{LoadedTail, Profile};
 use chat_protocol::MessageDraft;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{MessageId, RoomId, Seq, UserId};
+use chrono::{DateTime, Utc};
 
 use crate::error::PostError;
 
@@ -14,7 +15,16 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Called exactly once, from any thread, when a message is stored and on its way
 /// to the readers, or refused.
-pub type PostDone = Box<dyn FnOnce(Result<(), PostError>) + Send>;
+pub type PostDone = Box<dyn FnOnce(Result<Receipt, PostError>) + Send>;
+
+/// What a message is known by once it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub id: MessageId,
+    /// None where the database cannot number messages.
+    pub seq: Option<Seq>,
+    pub timestamp: DateTime<Utc>,
+}
 
 /// Who enters which room.
 #[derive(Clone, Debug)]
@@ -41,8 +51,13 @@ pub trait ChatBackend: Send + Sync + 'static {
         token: &'a str,
     ) -> BoxFuture<'a, Result<Admission, Refusal>>;
 
-    /// Stores a message and publishes it to the room. Resolves once the message
-    /// has its place in the order; `done` tells the outcome.
+    /// The newest messages of a room, encoded, for connections that come back. None
+    /// if they cannot be had.
+    fn load_tail(&self, room_id: RoomId) -> BoxFuture<'_, Option<LoadedTail>>;
+
+    /// Stores a message and publishes it to the room; one with a `client_id` that was
+    /// used before is the message of that time, and nothing happens. Resolves once
+    /// the message has its place in the order; `done` tells the outcome.
     fn post_message(
         &self,
         sender: UserId,

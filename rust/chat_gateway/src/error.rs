@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use chat_protocol::{EncodedFrame, FrameError, MAX_CONTENT_CHARACTERS, ServerFrame};
+use chat_protocol::{ClientId, EncodedFrame, FrameError, MAX_CONTENT_CHARACTERS, ServerFrame};
 
 /// Why a message was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,19 +31,22 @@ pub(crate) fn frame_error(error: &FrameError) -> EncodedFrame {
         .into(),
         FrameError::UnknownType(kind) => format!("Tipo de mensaje desconocido: {kind}").into(),
     };
-    error_frame(&text)
+    error_frame(&text, None)
 }
 
-pub(crate) fn post_error(error: PostError) -> EncodedFrame {
-    error_frame(match error {
+/// For a message that may have had a `client_id`.
+pub(crate) fn post_error(error: PostError, client_id: Option<&ClientId>) -> EncodedFrame {
+    let message = match error {
         PostError::FileNotFound => "Archivo no encontrado",
         PostError::FileAccessDenied => "No tienes acceso a este archivo",
         PostError::RoomNotFound => "Sala no encontrada",
         PostError::Unavailable => "Servicio no disponible temporalmente",
         PostError::Internal => "Error interno del servidor",
-    })
+    };
+    error_frame(message, client_id)
 }
 
-fn error_frame(message: &str) -> EncodedFrame {
-    ServerFrame::Error { message }.encode()
+fn error_frame(message: &str, client_id: Option<&ClientId>) -> EncodedFrame {
+    let client_id = client_id.map(ClientId::as_str);
+    ServerFrame::Error { message, client_id }.encode()
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_hub::{
     AccessVersion, BridgeOutput, Connection, ConnectionRef, Heartbeat, Hub, HubError, Link,
-    NewConnection, Profile, SessionFactory, StreamSource,
+    NewConnection, Profile, Resume, RoomHold, SessionFactory, StreamSource,
 };
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
 use chat_websocket::{Decoder, DecoderConfig};
 use chrono::Utc;
@@ -18,7 +18,8 @@ use chrono::Utc;
 use crate::backend::{Admission, ChatBackend, Refusal};
 use crate::bridge::{self, BridgeInput};
 use crate::frame_budget::FrameBudget;
-use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment};
+use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment, parse_since};
+use crate::resume::resume;
 use crate::session::Session;
 use crate::socket::{self, SocketInput};
 
@@ -45,6 +46,16 @@ pub struct GatewayConfig {
     pub compression: bool,
 }
 
+/// Who comes in, and with what.
+struct Entrant {
+    admission: Admission,
+    version: AccessVersion,
+    /// Of a client that comes back.
+    resume: Option<Resume>,
+    /// Until it has joined.
+    hold: Option<RoomHold>,
+}
+
 /// The entrance for both transports.
 #[derive(Clone)]
 pub struct Gateway {
@@ -69,14 +80,14 @@ impl Gateway {
         mut request: UpgradeRequest,
         options: &SocketOptions,
     ) {
-        let Some((room_id, token)) = request.room_and_token() else {
+        let Ok((room_id, token, since)) = request.wish() else {
             return source.answer_and_close(FORBIDDEN);
         };
         if !self.hub.has_room_for(options.max_connections) {
             return source.answer_and_close(UNAVAILABLE);
         }
-        let (version, admission) = match self.admit(room_id, &token).await {
-            Ok(admitted) => admitted,
+        let entrant = match self.admit(room_id, &token, since).await {
+            Ok(entrant) => entrant,
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
             Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
         };
@@ -89,7 +100,7 @@ impl Gateway {
             }),
             budget: FrameBudget::new(self.config.max_frames_per_second),
         };
-        let session = self.session(&admission, room_id, move |connection, session| {
+        let session = self.session(&entrant, room_id, move |connection, session| {
             Box::pin(socket::run(connection, session, input))
         });
         let preamble = Bytes::from(request.switching_protocols(deflate));
@@ -103,12 +114,14 @@ impl Gateway {
             session,
         };
         // Refused only if the last place was taken meanwhile; the socket is dropped then.
-        if let Ok(joined) = self.join(&admission, room_id, new, options.max_connections) {
+        let version = entrant.version;
+        if let Ok(joined) = self.join(entrant, room_id, new, options.max_connections) {
             self.recheck(version, joined, room_id, &token).await;
         }
     }
 
-    /// Admits a client whose frames another server carries.
+    /// Admits a client whose frames another server carries. `since_seq` is what the
+    /// client wrote, if it comes back.
     ///
     /// # Errors
     /// Why the handshake must be refused.
@@ -116,14 +129,15 @@ impl Gateway {
         &self,
         room: &str,
         token: Option<&str>,
+        since_seq: Option<&str>,
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, Refusal> {
         let room_id = parse_room_segment(room).ok_or(Refusal::Denied)?;
         let token = token.ok_or(Refusal::Denied)?;
-        let (version, admission) = self.admit(room_id, token).await?;
+        let entrant = self.admit(room_id, token, parse_since(since_seq)?).await?;
         let (input, frames) = BridgeInput::channel();
         let budget = FrameBudget::new(self.config.max_frames_per_second);
-        let session = self.session(&admission, room_id, move |connection, session| {
+        let session = self.session(&entrant, room_id, move |connection, session| {
             Box::pin(bridge::run(connection, session, frames, budget))
         });
         let new = NewConnection {
@@ -131,8 +145,9 @@ impl Gateway {
             heartbeat: None,
             session,
         };
+        let version = entrant.version;
         let joined = self
-            .join(&admission, room_id, new, None)
+            .join(entrant, room_id, new, None)
             .map_err(|_| Refusal::Unavailable)?;
         self.recheck(version, joined, room_id, token).await;
         Ok(input)
@@ -142,10 +157,26 @@ impl Gateway {
         &self,
         room_id: RoomId,
         token: &str,
-    ) -> Result<(AccessVersion, Admission), Refusal> {
+        since: Option<Seq>,
+    ) -> Result<Entrant, Refusal> {
         // Read before the decision: see `recheck`.
         let version = self.hub.access_version();
-        Ok((version, self.backend.admit(room_id, token).await?))
+        let mut entrant = Entrant {
+            admission: self.backend.admit(room_id, token).await?,
+            version,
+            resume: None,
+            hold: None,
+        };
+        if let Some(since) = since {
+            entrant.hold = Some(self.hub.hold_room(room_id));
+            entrant.resume = Some(resume(&self.hub, &*self.backend, room_id, since).await);
+            // The messages go out with the joining: `recheck` would be too late.
+            while self.hub.access_version() != entrant.version {
+                entrant.version = self.hub.access_version();
+                entrant.admission = self.backend.admit(room_id, token).await?;
+            }
+        }
+        Ok(entrant)
     }
 
     /// Decides again if permissions changed while the handshake was decided. A
@@ -169,27 +200,35 @@ impl Gateway {
 
     fn join(
         &self,
-        admission: &Admission,
+        entrant: Entrant,
         room_id: RoomId,
         connection: NewConnection,
         max_connections: Option<usize>,
     ) -> Result<ConnectionRef, HubError> {
-        let profile = Arc::clone(&admission.profile);
-        let welcome = welcome(admission, profile.user_id, room_id);
-        self.hub
-            .join(profile, room_id, welcome, connection, max_connections)
+        let profile = Arc::clone(&entrant.admission.profile);
+        let welcome = welcome(&entrant.admission, profile.user_id, room_id);
+        let joined = self.hub.join(
+            profile,
+            room_id,
+            welcome,
+            connection,
+            max_connections,
+            entrant.resume,
+        );
+        drop(entrant.hold);
+        joined
     }
 
     fn session(
         &self,
-        admission: &Admission,
+        entrant: &Entrant,
         room_id: RoomId,
         run: impl FnOnce(Rc<Connection>, Session) -> Pin<Box<dyn Future<Output = ()>>> + Send + 'static,
     ) -> SessionFactory {
         let (hub, backend, user_id) = (
             self.hub.clone(),
             Arc::clone(&self.backend),
-            admission.profile.user_id,
+            entrant.admission.profile.user_id,
         );
         Box::new(move |connection| {
             let session = Session::new(hub, backend, connection.reference(), user_id, room_id);

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
-use chat_protocol::ids::RoomId;
+use chat_protocol::ids::{RoomId, Seq};
 use chat_protocol::parse_integer_text;
 use chat_websocket::accept_deflate;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::backend::Refusal;
 
 const MAX_HEADERS: usize = 128;
 
@@ -91,11 +93,30 @@ impl UpgradeRequest {
         )
     }
 
-    /// The room and the token, if the request has both.
-    pub(crate) fn room_and_token(&self) -> Option<(RoomId, String)> {
-        let token = last_query_value(&self.query, "token").filter(|token| !token.is_empty())?;
-        Some((parse_room(&self.path)?, token))
+    /// The room, the token, and where the client wants to go on.
+    ///
+    /// # Errors
+    /// Denied if the first two are missing, or anything is malformed.
+    pub(crate) fn wish(&self) -> Result<(RoomId, String, Option<Seq>), Refusal> {
+        let room = parse_room(&self.path).ok_or(Refusal::Denied)?;
+        let token = last_query_value(&self.query, "token").filter(|token| !token.is_empty());
+        let since = last_query_value(&self.query, "since_seq");
+        Ok((
+            room,
+            token.ok_or(Refusal::Denied)?,
+            parse_since(since.as_deref())?,
+        ))
     }
+}
+
+/// Where a client that comes back wants to go on, from the query; an error if that is
+/// no place.
+pub(crate) fn parse_since(text: Option<&str>) -> Result<Option<Seq>, Refusal> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let place = parse_integer_text(text).and_then(Seq::from_client);
+    place.map(Some).ok_or(Refusal::Denied)
 }
 
 /// The room a path segment names, in the forms of contract section 2.4.
@@ -131,8 +152,8 @@ pub fn last_query_value(query: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parse(path: &str) -> Option<(RoomId, String)> {
-        request(path)?.room_and_token()
+    fn parse(path: &str) -> Option<(RoomId, String, Option<Seq>)> {
+        request(path)?.wish().ok()
     }
 
     fn request(path: &str) -> Option<UpgradeRequest> {
@@ -151,11 +172,26 @@ mod tests {
             "/root/ws/7?token=abc",
         ] {
             let request = request(path).expect(path);
-            let found = request.room_and_token();
-            assert_eq!(found, Some((RoomId(7), "abc".into())), "{path}");
+            let found = request.wish();
+            assert_eq!(found, Ok((RoomId(7), "abc".into(), None)), "{path}");
             assert_eq!(request.leftover, b"rest");
             // The example of RFC 6455, section 1.3.
             assert_eq!(request.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        }
+    }
+
+    #[test]
+    fn a_client_that_comes_back_says_where() {
+        for (query, expected) in [
+            ("since_seq=0", Some(0)),
+            ("since_seq=1&since_seq=17", Some(17)),
+            ("since_seq=-1", None),
+            ("since_seq=", None),
+            ("since_seq=x", None),
+        ] {
+            let found = parse(&format!("/ws/7?token=a&{query}"));
+            let expected = expected.map(|place| (RoomId(7), "a".into(), Some(Seq(place))));
+            assert_eq!(found, expected, "{query}");
         }
     }
 

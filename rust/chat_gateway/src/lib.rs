@@ -15,10 +15,11 @@ mod error;
 mod frame_budget;
 mod gateway;
 mod handshake;
+mod resume;
 mod session;
 mod socket;
 
-pub use backend::{Admission, ChatBackend, PostDone, Refusal};
+pub use backend::{Admission, ChatBackend, PostDone, Receipt, Refusal};
 pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};
 pub use error::PostError;
 pub use frame_budget::{FrameBudget, pause};

@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use chat_hub::{ConnectionRef, Hub};
-use chat_protocol::ids::{RoomId, UserId};
-use chat_protocol::{ClientFrame, EncodedFrame, FrameError, ServerFrame};
+use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{ClientFrame, ClientId, EncodedFrame, FrameError, ServerFrame};
 use chrono::Utc;
 use tokio::sync::Semaphore;
 
-use crate::backend::ChatBackend;
+use crate::backend::{ChatBackend, Receipt};
 use crate::error::{frame_error, post_error};
+use crate::resume::resume;
 use crate::socket::MessageHandler;
 
 /// Messages of one connection that may wait for their commit.
@@ -62,6 +63,12 @@ impl Session {
             .publish_lossy(self.room_id, frame.encode(), self.user_id);
     }
 
+    async fn resume(&self, since: Seq) {
+        self.messages_done().await;
+        let resume = resume(&self.hub, &*self.backend, self.room_id, since).await;
+        self.hub.resume(self.connection, resume);
+    }
+
     async fn reply(&self, frame: EncodedFrame) {
         self.messages_done().await;
         self.hub.reply(self.connection, frame);
@@ -81,9 +88,15 @@ impl MessageHandler for Session {
                     return;
                 };
                 let (hub, connection) = (self.hub.clone(), self.connection);
+                let client_id = draft.client_id.clone();
                 let done = Box::new(move |outcome| {
-                    if let Err(error) = outcome {
-                        hub.reply(connection, post_error(error));
+                    let answer = match (outcome, &client_id) {
+                        (Ok(receipt), Some(client_id)) => Some(ack(receipt, client_id)),
+                        (Ok(_), None) => None,
+                        (Err(error), client_id) => Some(post_error(error, client_id.as_ref())),
+                    };
+                    if let Some(answer) = answer {
+                        hub.reply(connection, answer);
                     }
                     drop(place);
                 });
@@ -95,6 +108,10 @@ impl MessageHandler for Session {
             Ok(ClientFrame::Typing(typing)) => {
                 self.messages_done().await;
                 self.publish_typing(typing);
+                return;
+            }
+            Ok(ClientFrame::Resume(since)) => {
+                self.resume(since).await;
                 return;
             }
             Ok(ClientFrame::Ping) => ServerFrame::Pong {
@@ -111,4 +128,15 @@ impl MessageHandler for Session {
     async fn on_binary(&mut self, _payload: Vec<u8>) {
         self.reply(frame_error(&FrameError::Malformed)).await;
     }
+}
+
+fn ack(receipt: Receipt, client_id: &ClientId) -> EncodedFrame {
+    let Receipt { id, seq, timestamp } = receipt;
+    ServerFrame::Ack {
+        client_id: client_id.as_str(),
+        id,
+        seq,
+        timestamp,
+    }
+    .encode()
 }

@@ -235,6 +235,7 @@ impl RoomFlow {
                 frame,
                 audience: Audience::EverybodyBut(author),
                 importance: Importance::Lossy,
+                seq: None,
                 _permit: None,
             });
         }

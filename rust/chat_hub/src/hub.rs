@@ -7,14 +7,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chat_protocol::EncodedFrame;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
 use crate::presence::Profile;
 use crate::registry::Registry;
-use crate::room::Room;
+use crate::room::{Resume, Room};
 use crate::round::{Audience, Delivery, Importance};
 use crate::shard::{Command, NewConnection, Selector};
 use crate::worker;
@@ -29,6 +29,9 @@ pub struct HubConfig {
     pub shards: usize,
     /// What may wait for one reader, in bytes; above it the reader is dropped.
     pub outbox_max_bytes: usize,
+    /// Messages that a connection may have missed and get when it comes back, as far
+    /// as they fit into half of its outbox.
+    pub resume_max_messages: usize,
 }
 
 /// Why a connection cannot be attached or the hub not started.
@@ -48,6 +51,31 @@ pub(crate) fn in_flight_kibibytes(message_bytes: usize) -> u32 {
     u32::try_from(message_bytes / 1024 + 1)
         .unwrap_or(u32::MAX)
         .min(IN_FLIGHT_KIBIBYTES)
+}
+
+/// A stored message for the readers of a room.
+#[derive(Debug)]
+pub struct Publication {
+    /// None where the database cannot number messages; then nobody who comes back
+    /// gets it.
+    pub seq: Option<Seq>,
+    pub frame: EncodedFrame,
+    /// What the connections of this user get instead.
+    pub own: Option<(UserId, EncodedFrame)>,
+}
+
+/// Keeps a room, and what is published in it, for a connection that is about to
+/// come back, even if nobody is in it.
+#[derive(Debug)]
+pub struct RoomHold {
+    registry: Arc<Registry>,
+    room: RoomId,
+}
+
+impl Drop for RoomHold {
+    fn drop(&mut self) {
+        self.registry.let_room_go(self.room);
+    }
 }
 
 /// A message on its way through the database: its room waits for it a moment, and
@@ -124,7 +152,8 @@ impl Hub {
     }
 
     /// Attaches a connection to a room. The others see `user_joined` if it is the
-    /// user's first; the connection gets `welcome`, then `users_online`.
+    /// user's first; the connection gets `welcome`, then `users_online`, then, if it
+    /// comes back, `resumed` and what it has missed, before anything else.
     ///
     /// # Errors
     /// `ShuttingDown`; `TooManyConnections` if `max_connections` are open.
@@ -135,10 +164,30 @@ impl Hub {
         welcome: EncodedFrame,
         connection: NewConnection,
         max_connections: Option<usize>,
+        resume: Option<Resume>,
     ) -> Result<ConnectionRef, HubError> {
         self.state
             .registry
-            .join(profile, room, welcome, connection, max_connections)
+            .join(profile, room, welcome, connection, max_connections, resume)
+    }
+
+    /// To be held from before the newest messages are loaded until the connection
+    /// that comes back has joined: what is published in between is kept for it.
+    pub fn hold_room(&self, room: RoomId) -> RoomHold {
+        let registry = Arc::clone(&self.state.registry);
+        registry.hold_room(room);
+        RoomHold { registry, room }
+    }
+
+    /// Whether the newest messages of a room must be loaded for a connection that has
+    /// seen everything up to `since`.
+    pub fn needs_tail(&self, room: RoomId, since: Seq) -> bool {
+        self.state.registry.needs_tail(room, since)
+    }
+
+    /// Sends a connection in a room `resumed` and what it has missed.
+    pub fn resume(&self, to: ConnectionRef, resume: Resume) {
+        self.state.registry.resume(to, resume);
     }
 
     /// Waits for room for a message of that size in the stream of publications,
@@ -163,20 +212,31 @@ impl Hub {
         PublishPermit { bytes, submission }
     }
 
-    /// Sends a frame to every reader of a room, in one order for all of them.
-    pub fn publish(&self, room_id: RoomId, frame: EncodedFrame, permit: PublishPermit) {
+    /// Sends a message to every reader of a room, in one order for all of them.
+    pub fn publish(&self, room_id: RoomId, publication: Publication, permit: PublishPermit) {
+        let Publication { seq, frame, own } = publication;
         let PublishPermit {
             bytes,
             mut submission,
         } = permit;
-        let delivery = Delivery {
-            frame,
-            audience: Audience::Everybody,
-            importance: Importance::Required,
-            _permit: bytes,
-        };
         self.state.registry.with_room(room_id, |room| {
-            room.flow.push(delivery);
+            if let Some(seq) = seq {
+                room.record(seq, &frame);
+            }
+            let delivery = |frame, audience, _permit| Delivery {
+                frame,
+                audience,
+                importance: Importance::Required,
+                seq,
+                _permit,
+            };
+            if let Some((user, own)) = own {
+                room.flow
+                    .push(delivery(frame, Audience::EverybodyBut(user), None));
+                room.flow.push(delivery(own, Audience::User(user), bytes));
+            } else {
+                room.flow.push(delivery(frame, Audience::Everybody, bytes));
+            }
             if let Some(submission) = &mut submission {
                 submission.is_published = true;
                 room.flow.settle();

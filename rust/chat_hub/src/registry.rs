@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use chat_protocol::EncodedFrame;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
@@ -20,14 +20,16 @@ use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::{Decision, FlowTimer};
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{ConnectedUser, Profile};
-use crate::room::{MissedPresence, Room};
+use crate::room::{MissedPresence, Resume, Room};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
+use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
 
 #[derive(Debug)]
 pub(crate) struct Registry {
     outbox_max_bytes: usize,
+    tail_limits: TailLimits,
     rooms: DashMap<RoomId, Room>,
     users: DashMap<UserId, ConnectedUser>,
     topics: Topics,
@@ -56,6 +58,8 @@ impl Registry {
             .unzip();
         let registry = Self {
             outbox_max_bytes: config.outbox_max_bytes,
+            // What was missed must fit beside what comes meanwhile.
+            tail_limits: TailLimits::new(config.resume_max_messages, config.outbox_max_bytes / 2),
             rooms: DashMap::new(),
             users: DashMap::new(),
             topics: Topics::default(),
@@ -130,6 +134,7 @@ impl Registry {
         welcome: EncodedFrame,
         connection: NewConnection,
         max_connections: Option<usize>,
+        resume: Option<Resume>,
     ) -> Result<ConnectionRef, HubError> {
         let id = self.admit(max_connections)?;
         let user_id = profile.user_id;
@@ -156,10 +161,16 @@ impl Registry {
         if room.presence.join(user_id, shard) {
             room.announce_join(user_id, timestamp);
         }
-        let greeting = vec![welcome, room.users_online(timestamp)];
+        let mut greeting = vec![welcome, room.users_online(timestamp)];
+        let mut replayed_to = Seq::default();
+        if let Some(resume) = resume {
+            let replay = room.replay(resume, &self.tail_limits);
+            greeting.extend(replay.frames);
+            replayed_to = replay.to;
+        }
         let attachment = Attachment {
             id,
-            seat: Seat::in_room(user_id, room_id, room.flow.length()),
+            seat: Seat::in_room(user_id, room_id, room.flow.length(), replayed_to),
             connection,
             greeting,
         };
@@ -171,6 +182,36 @@ impl Registry {
             shard,
             room: Some(room_id),
         })
+    }
+
+    /// See `Hub::hold_room`.
+    pub(crate) fn hold_room(&self, id: RoomId) {
+        let room = self.rooms.entry(id);
+        let mut room = room.or_insert_with(|| Room::new(self.shards.len()));
+        room.hold(&self.tail_limits);
+    }
+
+    /// The end of a hold.
+    pub(crate) fn let_room_go(&self, id: RoomId) {
+        self.with_room(id, Room::let_go);
+    }
+
+    /// See `Hub::needs_tail`.
+    pub(crate) fn needs_tail(&self, id: RoomId, since: Seq) -> bool {
+        let room = self.rooms.get(&id);
+        room.is_none_or(|room| room.needs_loading(since))
+    }
+
+    /// See `Hub::resume`.
+    pub(crate) fn resume(&self, to: ConnectionRef, resume: Resume) {
+        let Some(room) = to.room else {
+            return;
+        };
+        self.with_room(room, |room| {
+            for frame in room.replay(resume, &self.tail_limits).frames {
+                room.push_only(to, frame);
+            }
+        });
     }
 
     /// See `Hub::attach`.

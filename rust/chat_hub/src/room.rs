@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use crate::connection::ConnectionRef;
 use crate::flow::RoomFlow;
 use crate::presence::RoomPresence;
 use crate::round::{Audience, Delivery, Importance, Round};
+use crate::tail::{LoadedTail, Tail, TailLimits};
 
 /// Users whose coming and going a connection was spared.
 pub(crate) type MissedPresence = BTreeSet<UserId>;
@@ -19,6 +20,29 @@ pub(crate) type MissedPresence = BTreeSet<UserId>;
 pub(crate) struct Room {
     pub(crate) presence: RoomPresence,
     pub(crate) flow: RoomFlow,
+    /// Only while somebody comes back, and a while after.
+    tail: Option<Box<Tail>>,
+    /// Those who are about to join and must not miss what is published until then.
+    holds: usize,
+}
+
+/// A connection that comes back.
+#[derive(Debug)]
+pub struct Resume {
+    /// The last place it has seen.
+    pub since: Seq,
+    /// The newest messages, if the hub did not have them.
+    pub loaded: Option<LoadedTail>,
+    /// Where clients read what does not follow.
+    pub history: String,
+}
+
+/// What a connection that comes back gets.
+pub(crate) struct Replay {
+    /// `resumed`, and what was missed if that is `complete`.
+    pub(crate) frames: Vec<EncodedFrame>,
+    /// What comes later and is not behind this place has been replayed.
+    pub(crate) to: Seq,
 }
 
 impl Room {
@@ -26,12 +50,75 @@ impl Room {
         Self {
             presence: RoomPresence::new(shards),
             flow: RoomFlow::default(),
+            tail: None,
+            holds: 0,
         }
     }
 
     /// Whether nothing would be lost by forgetting it.
     pub(crate) fn is_done(&self) -> bool {
-        self.presence.is_empty() && self.flow.is_idle()
+        self.presence.is_empty() && self.flow.is_idle() && self.holds == 0
+    }
+
+    /// Keeps the room, and from now on what is published in it.
+    pub(crate) fn hold(&mut self, limits: &TailLimits) {
+        self.holds += 1;
+        self.use_tail(limits);
+    }
+
+    pub(crate) fn let_go(&mut self) {
+        self.holds -= 1;
+    }
+
+    fn use_tail(&mut self, limits: &TailLimits) -> &mut Tail {
+        let tail = self
+            .tail
+            .get_or_insert_with(|| Box::new(Tail::new(limits.clone())));
+        tail.note_use();
+        tail
+    }
+
+    /// Whether the newest messages must be loaded for a connection that has seen `since`.
+    pub(crate) fn needs_loading(&self, since: Seq) -> bool {
+        self.tail
+            .as_ref()
+            .is_none_or(|tail| tail.needs_loading(since))
+    }
+
+    /// Remembers a message that is being published, if anybody may come back for it.
+    pub(crate) fn record(&mut self, seq: Seq, frame: &EncodedFrame) {
+        if self.holds == 0 && self.tail.as_ref().is_some_and(|tail| tail.is_stale()) {
+            self.tail = None;
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.push(seq, frame);
+        }
+    }
+
+    /// What a connection that comes back has missed.
+    pub(crate) fn replay(&mut self, resume: Resume, limits: &TailLimits) -> Replay {
+        let Resume {
+            since,
+            loaded,
+            history,
+        } = resume;
+        let tail = self.use_tail(limits);
+        if let Some(loaded) = loaded {
+            tail.extend(loaded);
+        }
+        let to = tail.last().unwrap_or(since);
+        let missed = tail.since(since);
+        let complete = missed.is_some();
+        let resumed = ServerFrame::Resumed {
+            from: since,
+            to,
+            complete,
+            history: (!complete).then_some(&history),
+        };
+        let frames = std::iter::once(resumed.encode())
+            .chain(missed.into_iter().flatten().cloned())
+            .collect();
+        Replay { frames, to }
     }
 
     /// Tells everybody that a user came.
@@ -49,6 +136,7 @@ impl Room {
             frame: frame.encode(),
             audience: Audience::Everybody,
             importance: Importance::Presence(user),
+            seq: None,
             _permit: None,
         });
     }
@@ -74,6 +162,7 @@ impl Room {
             frame,
             audience: Audience::Only(to),
             importance: Importance::Required,
+            seq: None,
             _permit: None,
         });
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use chat_protocol::EncodedFrame;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::{Connection, ConnectionId, ConnectionRef};
@@ -48,6 +48,8 @@ pub(crate) enum Importance {
 pub(crate) enum Audience {
     Everybody,
     EverybodyBut(UserId),
+    /// All connections of a user. Beside `EverybodyBut` of the same.
+    User(UserId),
     Only(ConnectionRef),
     /// A newer frame says the same; this one only keeps its place.
     Nobody,
@@ -59,15 +61,21 @@ pub(crate) struct Delivery {
     pub(crate) frame: EncodedFrame,
     pub(crate) audience: Audience,
     pub(crate) importance: Importance,
+    /// Of a message: its place.
+    pub(crate) seq: Option<Seq>,
     /// Given back when the last shard has dealt with the round.
     pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Delivery {
     fn is_for(&self, connection: &Connection, seat: &RoomSeat) -> bool {
+        if self.seq.is_some_and(|seq| seq <= seat.replayed_to) {
+            return false;
+        }
         match self.audience {
             Audience::Everybody => true,
             Audience::EverybodyBut(user) => seat.user_id != user,
+            Audience::User(user) => seat.user_id == user,
             Audience::Only(target) => connection.id() == target.id,
             Audience::Nobody => false,
         }
@@ -88,6 +96,8 @@ pub(crate) struct Round {
     /// Position of the first delivery in the room's stream of deliveries.
     first: u64,
     deliveries: Vec<Delivery>,
+    /// The place of the first message in it.
+    first_seq: Option<Seq>,
     /// What a reader without exception gets, in either form.
     plain: OnceLock<Bytes>,
     deflated: OnceLock<Bytes>,
@@ -102,7 +112,7 @@ impl Round {
         let mut targets: Vec<ConnectionRef> = Vec::new();
         for delivery in &deliveries {
             match delivery.audience {
-                Audience::EverybodyBut(user) => excepted.push(user),
+                Audience::EverybodyBut(user) | Audience::User(user) => excepted.push(user),
                 Audience::Only(target) => targets.push(target),
                 Audience::Everybody | Audience::Nobody => {}
             }
@@ -113,6 +123,7 @@ impl Round {
         Self {
             room,
             first,
+            first_seq: deliveries.iter().find_map(|delivery| delivery.seq),
             deliveries,
             plain: OnceLock::new(),
             deflated: OnceLock::new(),
@@ -149,6 +160,9 @@ impl Round {
         };
         let missed = seat.joined_at.saturating_sub(self.first);
         let is_exception = missed > 0
+            || self
+                .first_seq
+                .is_some_and(|first| first <= seat.replayed_to)
             || self.excepted.binary_search(&seat.user_id).is_ok()
             || self.has_target(connection.id());
         if !is_exception {

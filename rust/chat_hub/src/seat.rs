@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use chat_protocol::EncodedFrame;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
 
 use crate::topic::Topic;
 
@@ -23,6 +23,8 @@ pub(crate) struct RoomSeat {
     pub(crate) room_id: RoomId,
     /// Where in the room's stream of deliveries it came in; what is before is not for it.
     pub(crate) joined_at: u64,
+    /// The last message it got when it came back; later it may be published still.
+    pub(crate) replayed_to: Seq,
     /// Where it stands in the shard's list of the room's readers.
     pub(crate) index: Cell<usize>,
 }
@@ -39,11 +41,17 @@ pub(crate) struct TopicsSeat {
 }
 
 impl Seat {
-    pub(crate) fn in_room(user_id: UserId, room_id: RoomId, joined_at: u64) -> Self {
+    pub(crate) fn in_room(
+        user_id: UserId,
+        room_id: RoomId,
+        joined_at: u64,
+        replayed_to: Seq,
+    ) -> Self {
         Self::Room(RoomSeat {
             user_id,
             room_id,
             joined_at,
+            replayed_to,
             index: Cell::new(0),
         })
     }

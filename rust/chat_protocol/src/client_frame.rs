@@ -1,4 +1,5 @@
-//! Parses what a client sends (contract sections 6.3 and 6.4).
+//! Parses what a client sends (contract sections 6.3 and 6.4, and the additions of
+//! docs/PROTOCOL.md).
 //!
 //! Parsing is total: every text is either a frame or one of the `FrameError`
 //! variants, whatever its depth, size or encoding tricks.
@@ -8,6 +9,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::ids::Seq;
+
 /// The longest `content` in Unicode characters. The contract wants at least
 /// 100 000; the bound keeps one message far below a reader's outbox.
 pub const MAX_CONTENT_CHARACTERS: usize = 131_072;
@@ -15,15 +18,21 @@ pub const MAX_CONTENT_CHARACTERS: usize = 131_072;
 /// An unknown `type` is echoed in the error up to this many characters.
 const MAX_ECHOED_TYPE_CHARACTERS: usize = 200;
 
+/// The longest `client_id` in Unicode characters. Generous for any form of UUID.
+const MAX_CLIENT_ID_CHARACTERS: usize = 128;
+
 /// A frame from a client, valid in form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame {
-    /// `{"type":"message","content":s,"file_id":n?}`; a missing `type` means this.
+    /// `{"type":"message","content":s,"file_id":n?,"client_id":s?}`; a missing `type`
+    /// means this.
     Message(MessageDraft),
     /// `{"type":"typing","typing":bool}`
     Typing(bool),
     /// `{"type":"ping"}`
     Ping,
+    /// `{"type":"resume","since_seq":n}`: the last place the client has seen.
+    Resume(Seq),
 }
 
 /// A message before it is stored.
@@ -33,6 +42,32 @@ pub struct MessageDraft {
     pub content: String,
     /// The number the client sent; it may name no file.
     pub file_id: Option<i64>,
+    /// What the client calls the message; sent again, it is the same message.
+    pub client_id: Option<ClientId>,
+}
+
+/// A client's own name for a message: 1 to 128 characters, none a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// None if it is empty, too long, or has control characters.
+    pub fn new(text: String) -> Option<Self> {
+        let is_valid = !text.is_empty()
+            && text.chars().count() <= MAX_CLIENT_ID_CHARACTERS
+            && !text.chars().any(char::is_control);
+        is_valid.then_some(Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<ClientId> for String {
+    fn from(id: ClientId) -> Self {
+        id.0
+    }
 }
 
 /// Why a text is not a frame.
@@ -61,6 +96,7 @@ impl ClientFrame {
                 "message" => fields.into_message(),
                 "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
                 "ping" => Ok(Self::Ping),
+                "resume" => fields.into_resume(),
                 _ => Err(unknown_type(&kind)),
             },
             Some(other) => Err(unknown_type(&other.to_string())),
@@ -80,13 +116,28 @@ struct Fields {
     content: Option<Value>,
     file_id: Option<Value>,
     typing: Option<Value>,
+    client_id: Option<Value>,
+    since_seq: Option<Value>,
 }
 
 impl Fields {
+    fn into_resume(self) -> Result<ClientFrame, FrameError> {
+        self.since_seq
+            .and_then(|value| parse_integer(&value))
+            .and_then(Seq::from_client)
+            .map(ClientFrame::Resume)
+            .ok_or(FrameError::Malformed)
+    }
+
     fn into_message(self) -> Result<ClientFrame, FrameError> {
         let file_id = match self.file_id {
             None | Some(Value::Null) => None,
             Some(value) => Some(parse_integer(&value).ok_or(FrameError::Malformed)?),
+        };
+        let client_id = match self.client_id {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(ClientId::new(text).ok_or(FrameError::Malformed)?),
+            Some(_) => return Err(FrameError::Malformed),
         };
         let content = match self.content {
             None | Some(Value::Null) => String::new(),
@@ -110,7 +161,11 @@ impl Fields {
         } else {
             trimmed.to_owned()
         };
-        Ok(ClientFrame::Message(MessageDraft { content, file_id }))
+        Ok(ClientFrame::Message(MessageDraft {
+            content,
+            file_id,
+            client_id,
+        }))
     }
 }
 
@@ -183,6 +238,8 @@ impl<'de> Deserialize<'de> for Fields {
                         "content" => &mut fields.content,
                         "file_id" => &mut fields.file_id,
                         "typing" => &mut fields.typing,
+                        "client_id" => &mut fields.client_id,
+                        "since_seq" => &mut fields.since_seq,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -208,6 +265,7 @@ mod tests {
         Ok(ClientFrame::Message(MessageDraft {
             content: content.to_owned(),
             file_id,
+            client_id: None,
         }))
     }
 
@@ -331,6 +389,57 @@ mod tests {
                 Ok(ClientFrame::Typing(truth)),
                 "{frame}"
             );
+        }
+    }
+
+    #[test]
+    fn a_message_may_have_a_name() {
+        let named = |frame: &str| match ClientFrame::parse(frame) {
+            Ok(ClientFrame::Message(draft)) => Ok(draft.client_id.map(String::from)),
+            Ok(_) => panic!("not a message"),
+            Err(error) => Err(error),
+        };
+        let longest = "ñ".repeat(MAX_CLIENT_ID_CHARACTERS);
+        for (client_id, expected) in [
+            ("null".to_owned(), Ok(None)),
+            (r#""ñ-1""#.to_owned(), Ok(Some("ñ-1".to_owned()))),
+            (format!("\"{longest}\""), Ok(Some(longest.clone()))),
+            (format!("\"{longest}x\""), Err(FrameError::Malformed)),
+            (r#""""#.to_owned(), Err(FrameError::Malformed)),
+            (r#""a\nb""#.to_owned(), Err(FrameError::Malformed)),
+            ("7".to_owned(), Err(FrameError::Malformed)),
+        ] {
+            let frame = format!(r#"{{"content":"a","client_id":{client_id}}}"#);
+            assert_eq!(named(&frame), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn resuming_needs_a_place() {
+        for (frame, expected) in [
+            (
+                r#"{"type":"resume","since_seq":0}"#,
+                Ok(ClientFrame::Resume(Seq(0))),
+            ),
+            (
+                r#"{"type":"resume","since_seq":"17"}"#,
+                Ok(ClientFrame::Resume(Seq(17))),
+            ),
+            (r#"{"type":"resume"}"#, Err(FrameError::Malformed)),
+            (
+                r#"{"type":"resume","since_seq":-1}"#,
+                Err(FrameError::Malformed),
+            ),
+            (
+                r#"{"type":"resume","since_seq":1.5}"#,
+                Err(FrameError::Malformed),
+            ),
+            (
+                r#"{"type":"resume","since_seq":null}"#,
+                Err(FrameError::Malformed),
+            ),
+        ] {
+            assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
         }
     }
 

@@ -9,7 +9,7 @@ mod server_frame;
 mod timestamp;
 
 pub use client_frame::{
-    ClientFrame, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft, parse_integer_text,
+    ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft, parse_integer_text,
 };
 pub use server_frame::{FileSummary, OnlineUser, Sender, ServerFrame};
 pub use timestamp::{format_frame_time, format_rest_time};

@@ -1,11 +1,12 @@
-//! What the server sends (contract section 6.2): one JSON object, `type` first,
-//! the other keys in the order of the fields.
+//! What the server sends (contract section 6.2, and the additions of
+//! docs/PROTOCOL.md): one JSON object, `type` first, the other keys in the order of
+//! the fields.
 
 use chat_websocket::EncodedFrame;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::ids::{FileId, MessageId, RoomId, UserId};
+use crate::ids::{FileId, MessageId, RoomId, Seq, UserId};
 use crate::timestamp::format_frame_time;
 
 /// A frame for one or many sockets.
@@ -48,6 +49,29 @@ pub enum ServerFrame<'a> {
         timestamp: DateTime<Utc>,
         #[serde(skip_serializing_if = "Option::is_none")]
         file: Option<&'a FileSummary>,
+        /// Absent where the database cannot number messages.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<Seq>,
+        /// To the sockets of the sender only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_id: Option<&'a str>,
+    },
+    /// To the connection that sent a message with a `client_id`, once it is stored.
+    Ack {
+        client_id: &'a str,
+        id: MessageId,
+        seq: Option<Seq>,
+        #[serde(serialize_with = "frame_time")]
+        timestamp: DateTime<Utc>,
+    },
+    /// To a connection that comes back; what it missed follows if `complete`.
+    Resumed {
+        from: Seq,
+        to: Seq,
+        complete: bool,
+        /// Where to read what was missed, if it does not follow.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        history: Option<&'a str>,
     },
     Typing {
         user_id: UserId,
@@ -63,6 +87,9 @@ pub enum ServerFrame<'a> {
     },
     Error {
         message: &'a str,
+        /// Of the message that was refused, if it had one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_id: Option<&'a str>,
     },
 }
 
@@ -135,6 +162,8 @@ mod tests {
             file_id: Some(FileId(1)),
             timestamp: "2026-11-20T09:41:01.851774Z".parse().expect("a time"),
             file: Some(&file),
+            seq: None,
+            client_id: None,
         };
         assert_eq!(
             frame.encode().text_payload(),
@@ -150,5 +179,12 @@ mod tests {
                 .text_payload()
                 .ends_with(r#""file_id":null,"timestamp":"2026-11-20T09:41:01.851774+00:00"}"#)
         );
+        if let ServerFrame::Message { seq, client_id, .. } = &mut frame {
+            *seq = Some(Seq(7));
+            *client_id = Some("c-1");
+        }
+        assert!(frame.encode().text_payload().ends_with(
+            r#""timestamp":"2026-11-20T09:41:01.851774+00:00","seq":7,"client_id":"c-1"}"#
+        ));
     }
 }

@@ -94,6 +94,9 @@ pub(crate) struct MessageHead<'a> {
     pub(crate) file_id: Option<FileId>,
     #[serde(serialize_with = "rest_time")]
     pub(crate) created_at: Option<DateTime<Utc>>,
+    /// Behind all other keys; absent where messages are not numbered.
+    #[serde(skip)]
+    pub(crate) seq: Option<i64>,
 }
 
 /// Appends a whole Message: the head's object reopened, then the rest.
@@ -115,6 +118,10 @@ pub(crate) fn push_message(
         text,
         &file.map(|(details, links)| FileAnswer::new(details, links)),
     );
+    if let Some(seq) = head.seq {
+        text.extend_from_slice(b",\"seq\":");
+        push_json(text, &seq);
+    }
     text.push(b'}');
 }
 

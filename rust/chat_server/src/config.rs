@@ -24,6 +24,8 @@ pub struct ServiceConfig {
     pub socket_threads: usize,
     /// What may wait for one reader, in bytes; above it the reader is dropped.
     pub outbox_max_bytes: usize,
+    /// Messages that a client may have missed and get when it comes back.
+    pub resume_max_messages: usize,
     /// Frames of any kind one client may send in the long run; above it the client has to wait.
     pub max_frames_per_second: u32,
     /// Whether sockets may use permessage-deflate.

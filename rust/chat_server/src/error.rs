@@ -55,6 +55,8 @@ pub enum ServiceError {
     UploadFailed { source: StorageError },
     #[error("there is no store for files")]
     StoreMissing,
+    #[error("the messages of this database have no places")]
+    MessagesNotNumbered,
     #[error("the handshake is refused")]
     HandshakeRefused,
     #[error("the service is not running")]
@@ -70,7 +72,7 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const OWN_CODES: [&'static str; 21] = [
+    const OWN_CODES: [&'static str; 22] = [
         "invalid_credentials",
         "invalid_token",
         "inactive_user",
@@ -91,6 +93,7 @@ impl ServiceError {
         "upload_stalled",
         "upload_failed",
         "storage_unavailable",
+        "messages_not_numbered",
         "handshake_refused",
     ];
 
@@ -124,6 +127,7 @@ impl ServiceError {
             Self::StoreMissing => "storage_unavailable",
             Self::Storage(StorageError::NotFound) => "file_not_found",
             Self::Storage(error) => error.code(),
+            Self::MessagesNotNumbered => "messages_not_numbered",
             Self::HandshakeRefused => "handshake_refused",
             // A client that comes again finds the service up or gone.
             Self::NotRunning => "database_unavailable",

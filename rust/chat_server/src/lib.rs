@@ -21,6 +21,7 @@ mod receipt_sweep;
 mod rooms;
 mod service;
 mod session_backend;
+mod tails;
 
 pub use accounts::{Bearer, Identity, UserUpdate};
 pub use chat::Chat;
@@ -35,7 +36,7 @@ pub use chat_database::{
 };
 pub use chat_gateway::{BridgeInput, SocketOptions};
 pub use chat_hub::{BridgeOutput, Heartbeat, OutputBatch, StreamSource};
-pub use chat_protocol::EncodedFrame;
+pub use chat_protocol::{ClientId, EncodedFrame};
 pub use chat_socketio::{EngineRequest, HttpAnswer};
 pub use chat_storage::{Category, GcsConfig, GcsUrls, MediaType};
 pub use config::ServiceConfig;
@@ -44,6 +45,6 @@ pub use files::{
     Download, DownloadHead, DownloadOutcome, DownloadRequest, Feed, StorageConfig, Upload,
     UploadForm, UploadReport,
 };
-pub use messages::HistoryAnswer;
+pub use messages::{HistoryAnswer, HistoryPart};
 pub use rooms::{MemberName, RoomUpdate};
 pub use service::{Service, migrate};

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_database::{FileDetails, NewMessage, Page, Stored, StoredMessage};
-use chat_hub::Profile;
-use chat_protocol::ids::{FileId, RoomId, UserId};
-use chat_protocol::{FileSummary, MessageDraft, Sender, ServerFrame};
+use chat_database::{FileDetails, NewMessage, Page, Stored, StoredMessage, User};
+use chat_hub::{Profile, Publication};
+use chat_protocol::ids::{FileId, RoomId, Seq, UserId};
+use chat_protocol::{ClientId, FileSummary, MessageDraft, Sender, ServerFrame};
 use tokio::sync::oneshot;
 
 use crate::accounts::{Identity, profile_of};
@@ -24,6 +24,22 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// What most messages take beside the room, for the size of the buffer.
 const EXPECTED_BYTES_WITHOUT_ROOM: usize = 640;
 
+/// Which part of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryPart {
+    /// Counted from the newest message, newest first.
+    Page(Page),
+    /// The newest messages in front of a place, newest first.
+    Before { seq: i64, limit: i64 },
+    /// The oldest messages behind a place, oldest first; up to and without another
+    /// place, if there is one.
+    After {
+        seq: i64,
+        before: Option<i64>,
+        limit: i64,
+    },
+}
+
 type Outcome = Box<dyn FnOnce(Result<Stored, ServiceError>) + Send>;
 
 /// A message that may be stored: everything about it has been checked.
@@ -32,6 +48,7 @@ struct Posting {
     room_id: RoomId,
     content: String,
     file: Option<FileSummary>,
+    client_id: Option<ClientId>,
 }
 
 /// The JSON array of a history page, made piece by piece. Every item repeats the
@@ -102,6 +119,7 @@ impl Iterator for HistoryAnswer {
                 sender_id: message.sender.id,
                 file_id: message.file.as_ref().map(|details| details.file.id),
                 created_at: message.created_at,
+                seq: message.seq,
             };
             let sender = self
                 .senders
@@ -118,21 +136,36 @@ impl Iterator for HistoryAnswer {
 }
 
 impl Chat {
-    /// A page of a room's history, newest first, for whoever has access.
+    /// A part of a room's history, for whoever has access.
     ///
     /// # Errors
-    /// `RoomNotFound`, `RoomAccessDenied`.
+    /// `RoomNotFound`, `RoomAccessDenied`; `MessagesNotNumbered` for a part that is
+    /// named by a place.
     pub async fn list_messages(
         &self,
         identity: &Identity,
         room_id: i64,
-        page: Page,
+        part: HistoryPart,
     ) -> Result<HistoryAnswer, ServiceError> {
         let details = self.accessible_details(room_id, identity.user_id()).await?;
-        let messages = self
-            .database
-            .list_messages(details.room.id, page, details.members.clone())
-            .await?;
+        if !matches!(part, HistoryPart::Page(_)) && !self.database.numbers_messages() {
+            return Err(ServiceError::MessagesNotNumbered);
+        }
+        let (room, known) = (details.room.id, details.members.clone());
+        let messages = match part {
+            HistoryPart::Page(page) => self.database.list_messages(room, page, known).await?,
+            HistoryPart::Before { seq, limit } => {
+                self.database
+                    .list_messages_before(room, seq, limit, known)
+                    .await?
+            }
+            HistoryPart::After { seq, before, limit } => {
+                let up_to = before.map(|before| before.saturating_sub(1));
+                self.database
+                    .list_messages_after(room, seq, up_to, limit, known)
+                    .await?
+            }
+        };
         let mut links = HashMap::new();
         for file in messages.iter().filter_map(|message| message.file.as_ref()) {
             links.insert(file.file.id, self.files.links(&file.file).await);
@@ -144,7 +177,8 @@ impl Chat {
         ))
     }
 
-    /// Stores a message exactly as given and publishes it; gives Message.
+    /// Stores a message exactly as given and publishes it; gives Message. With a
+    /// `client_id` that the sender used before, gives the message of that time.
     ///
     /// # Errors
     /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`.
@@ -154,10 +188,11 @@ impl Chat {
         room_id: i64,
         content: String,
         file_id: Option<i64>,
+        client_id: Option<ClientId>,
     ) -> Result<Vec<u8>, ServiceError> {
         let details = self.accessible_details(room_id, identity.user_id()).await?;
         let sender = &identity.user;
-        let file = self.attachment(file_id, identity.user_id()).await?;
+        let mut file = self.attachment(file_id, identity.user_id()).await?;
         let posting = Posting {
             sender: Arc::new(profile_of(sender)),
             room_id: details.room.id,
@@ -165,6 +200,7 @@ impl Chat {
             file: file
                 .as_ref()
                 .map(|(details, links)| summary_of(details, links.clone())),
+            client_id,
         };
         let (outcome, stored) = oneshot::channel();
         self.store_and_publish(
@@ -176,6 +212,9 @@ impl Chat {
         )
         .await;
         let stored = stored.await.map_err(|_| ServiceError::NotRunning)??;
+        if stored.is_repeat {
+            file = self.attachment_of_repeat(stored.file_id).await?;
+        }
         let head = MessageHead {
             content: &stored.content,
             room_id: details.room.id,
@@ -183,6 +222,7 @@ impl Chat {
             sender_id: sender.id,
             file_id: file.as_ref().map(|(details, _)| details.file.id),
             created_at: Some(stored.created_at),
+            seq: stored.seq,
         };
         let mut text = Vec::new();
         push_message(
@@ -218,6 +258,7 @@ impl Chat {
                 room_id,
                 content: draft.content,
                 file,
+                client_id: draft.client_id,
             },
             outcome,
         )
@@ -237,12 +278,28 @@ impl Chat {
         Ok(Some((details, links)))
     }
 
+    /// The file of a message that was sent before; it may have been deleted since.
+    async fn attachment_of_repeat(
+        &self,
+        file_id: Option<FileId>,
+    ) -> Result<Option<(FileDetails, FileLinks)>, ServiceError> {
+        let Some(file_id) = file_id else {
+            return Ok(None);
+        };
+        let Some(details) = self.database.find_file(file_id).await? else {
+            return Ok(None);
+        };
+        let links = self.files.links(&details.file).await;
+        Ok(Some((details, links)))
+    }
+
     async fn store_and_publish(&self, posting: Posting, outcome: Outcome) {
         let Posting {
             sender,
             room_id,
             content,
             file,
+            client_id,
         } = posting;
         let permit = self.hub.admit(room_id, content.len()).await;
         let file_id: Option<FileId> = file.as_ref().map(|file| file.id);
@@ -252,28 +309,49 @@ impl Chat {
             sender_id: sender.user_id,
             content,
             file_id,
-            client_id: None,
+            client_id: client_id.clone().map(String::from),
         };
         let on_stored = Box::new(move |result: Result<Stored, _>| match result {
             Ok(stored) => {
-                let frame = ServerFrame::Message {
-                    id: stored.id,
-                    content: &stored.content,
-                    room_id,
-                    sender: Sender {
-                        id: sender.user_id,
-                        username: &sender.username,
-                        full_name: sender.full_name.as_deref(),
-                    },
-                    file_id,
-                    timestamp: stored.created_at,
-                    file: file.as_ref(),
-                };
-                hub.publish(room_id, frame.encode(), permit);
+                if !stored.is_repeat {
+                    let frame = |client_id| {
+                        ServerFrame::Message {
+                            id: stored.id,
+                            content: &stored.content,
+                            room_id,
+                            sender: Sender {
+                                id: sender.user_id,
+                                username: &sender.username,
+                                full_name: sender.full_name.as_deref(),
+                            },
+                            file_id,
+                            timestamp: stored.created_at,
+                            file: file.as_ref(),
+                            seq: stored.seq.map(Seq),
+                            client_id,
+                        }
+                        .encode()
+                    };
+                    let own = client_id.as_ref().map(ClientId::as_str);
+                    let publication = Publication {
+                        seq: stored.seq.map(Seq),
+                        frame: frame(None),
+                        own: own.map(|own| (sender.user_id, frame(Some(own)))),
+                    };
+                    hub.publish(room_id, publication, permit);
+                }
                 outcome(Ok(stored));
             }
             Err(error) => outcome(Err(ServiceError::Database(error))),
         });
         self.writer.submit(message, on_stored).await;
+    }
+}
+
+pub(crate) fn sender_of(user: &User) -> Sender<'_> {
+    Sender {
+        id: user.id,
+        username: &user.username,
+        full_name: user.full_name.as_deref(),
     }
 }

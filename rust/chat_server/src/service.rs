@@ -29,6 +29,7 @@ use crate::error::ServiceError;
 use crate::files::{FileLibrary, cleaner};
 use crate::passwords::Passwords;
 use crate::receipt_sweep;
+use crate::tails::Tails;
 
 /// How long handshakes under way and accepted messages may take at the end.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
@@ -66,12 +67,15 @@ impl Service {
         let hub = Hub::start(HubConfig {
             shards: config.socket_threads,
             outbox_max_bytes: config.outbox_max_bytes,
+            resume_max_messages: config.resume_max_messages,
         })?;
         let chat = Arc::new(Chat {
             entrance: Entrance::open(database.clone()),
             database,
             writer,
             hub: hub.clone(),
+            tails: Tails::default(),
+            resume_max_messages: config.resume_max_messages,
             tokens: TokenAuthority::new(
                 &config.secret_key,
                 config.algorithm,
@@ -168,10 +172,11 @@ impl Service {
         &self,
         room: &str,
         token: Option<&str>,
+        since_seq: Option<&str>,
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, ServiceError> {
         self.gateway
-            .open_bridge(room, token, output)
+            .open_bridge(room, token, since_seq, output)
             .await
             .map_err(|_| ServiceError::HandshakeRefused)
     }

@@ -4,9 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chat_gateway::{Admission, ChatBackend, PostDone, Refusal};
+use chat_gateway::{Admission, ChatBackend, PostDone, Receipt, Refusal};
+use chat_hub::LoadedTail;
 use chat_protocol::MessageDraft;
-use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::ids::{RoomId, Seq, UserId};
+
+use chat_database::Stored;
 
 use crate::accounts::profile_of;
 use crate::chat::Chat;
@@ -25,6 +28,13 @@ impl ChatBackend for Chat {
         })
     }
 
+    fn load_tail(
+        &self,
+        room_id: RoomId,
+    ) -> Pin<Box<dyn Future<Output = Option<LoadedTail>> + Send + '_>> {
+        Box::pin(Chat::load_tail(self, room_id))
+    }
+
     fn post_message(
         &self,
         sender: UserId,
@@ -32,8 +42,13 @@ impl ChatBackend for Chat {
         draft: MessageDraft,
         done: PostDone,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let outcome = Box::new(move |result: Result<_, ServiceError>| {
-            done(result.map(drop).map_err(|error| post_error(&error)))
+        let outcome = Box::new(move |result: Result<Stored, ServiceError>| {
+            let receipt = result.map(|stored| Receipt {
+                id: stored.id,
+                seq: stored.seq.map(Seq),
+                timestamp: stored.created_at,
+            });
+            done(receipt.map_err(|error| post_error(&error)))
         });
         Box::pin(self.post_from_socket(sender, room_id, draft, outcome))
     }

@@ -101,6 +101,7 @@ impl Service {
         let hub = Hub::start(HubConfig {
             shards: 1,
             outbox_max_bytes: 1024 * 1024,
+            resume_max_messages: 0,
         })
         .expect("threads");
         let secret = || SecretString::from(SECRET);

@@ -18,6 +18,7 @@ fn message() -> Delivery {
         frame: frame(),
         audience: Audience::Everybody,
         importance: Importance::Required,
+        seq: None,
         _permit: None,
     }
 }

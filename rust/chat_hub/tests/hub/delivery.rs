@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::fixture::{Client, PATIENCE, hub, join, profile, text};
+use crate::fixture::{Client, PATIENCE, hub, join, message, profile, text};
 use chat_protocol::ids::{RoomId, UserId};
 
 const ROOM: RoomId = RoomId(1);
@@ -28,7 +28,11 @@ async fn everybody_sees_publications_in_one_order() {
     let publish = async |hub: chat_hub::Hub, publisher: usize| {
         for number in 0..200 {
             let permit = hub.admit(ROOM, 10).await;
-            hub.publish(ROOM, text(&format!("{publisher}-{number}")), permit);
+            hub.publish(
+                ROOM,
+                message(text(&format!("{publisher}-{number}"))),
+                permit,
+            );
         }
     };
     let tasks: Vec<_> = (0..4)
@@ -77,7 +81,7 @@ async fn lossy_frames_spare_their_author() {
     let mut reader = join(&hub, 2, 1);
     hub.publish_lossy(ROOM, text("typing"), UserId(1));
     let permit = hub.admit(ROOM, 1).await;
-    hub.publish(ROOM, text("after"), permit);
+    hub.publish(ROOM, message(text("after")), permit);
     settled(
         &mut author,
         &["welcome", "users_online", "user_joined", "after"],
@@ -119,7 +123,7 @@ async fn a_slow_reader_is_dropped_and_nobody_else_notices() {
     let mut dropped = false;
     for _ in 0..1_000 {
         let permit = hub.admit(ROOM, big.len()).await;
-        hub.publish(ROOM, text(&big), permit);
+        hub.publish(ROOM, message(text(&big)), permit);
         let mut seen = quick.next();
         if seen == "user_left" {
             dropped = true;
@@ -132,7 +136,7 @@ async fn a_slow_reader_is_dropped_and_nobody_else_notices() {
     }
     assert!(dropped, "the slow reader is never dropped");
     let permit = hub.admit(ROOM, 1).await;
-    hub.publish(ROOM, text("on we go"), permit);
+    hub.publish(ROOM, message(text("on we go")), permit);
     settled(&mut quick, &["on we go"]);
     // What the slow one gets is whole frames, then the reason.
     assert_eq!(slow.close_code(), 4001);
@@ -148,7 +152,7 @@ async fn a_reader_that_was_behind_learns_what_changed_in_the_end() {
     let big = "x".repeat(16 * 1024);
     for _ in 0..60 {
         let permit = hub.admit(ROOM, big.len()).await;
-        hub.publish(ROOM, text(&big), permit);
+        hub.publish(ROOM, message(text(&big)), permit);
     }
     let mut other = join(&hub, 2, 1);
     settled(&mut other, &["welcome", "users_online"]);
@@ -159,7 +163,7 @@ async fn a_reader_that_was_behind_learns_what_changed_in_the_end() {
         settled(&mut other, &["user_left"]);
     }
     let permit = hub.admit(ROOM, 1).await;
-    hub.publish(ROOM, text("after"), permit);
+    hub.publish(ROOM, message(text("after")), permit);
     settled(&mut other, &["after"]);
     for _ in 0..60 {
         assert_eq!(slow.next(), big);
@@ -180,7 +184,7 @@ async fn a_newcomer_sees_everything_from_some_moment_on() {
         tokio::spawn(async move {
             for number in 0..1_000 {
                 let permit = hub.admit(ROOM, 10).await;
-                hub.publish(ROOM, text(&number.to_string()), permit);
+                hub.publish(ROOM, message(text(&number.to_string())), permit);
                 tokio::task::yield_now().await;
             }
         })
@@ -195,7 +199,7 @@ async fn a_newcomer_sees_everything_from_some_moment_on() {
     }
     publisher.await.unwrap();
     let permit = hub.admit(ROOM, 10).await;
-    hub.publish(ROOM, text("last"), permit);
+    hub.publish(ROOM, message(text("last")), permit);
     for newcomer in &mut newcomers {
         settled(newcomer, &["welcome", "users_online"]);
         let mut seen: Vec<String> = Vec::new();
@@ -221,7 +225,7 @@ async fn a_message_that_never_comes_back_holds_up_nothing() {
     settled(&mut reader, &["welcome", "users_online"]);
     let hangs = hub.admit(ROOM, 1).await;
     let stored = hub.admit(ROOM, 1).await;
-    hub.publish(ROOM, text("stored"), stored);
+    hub.publish(ROOM, message(text("stored")), stored);
     settled(&mut reader, &["stored"]);
     drop(hangs);
     hub.shut_down(BRIEF).await;
@@ -235,7 +239,7 @@ async fn answers_come_behind_what_was_published_before() {
     settled(&mut reader, &["welcome", "users_online", "user_joined"]);
     for number in 0..500 {
         let permit = hub.admit(ROOM, 10).await;
-        hub.publish(ROOM, text(&format!("message {number}")), permit);
+        hub.publish(ROOM, message(text(&format!("message {number}"))), permit);
         hub.reply(reader.connection, text(&format!("answer {number}")));
     }
     settled(&mut other, &["welcome", "users_online"]);
@@ -256,7 +260,7 @@ async fn one_frame_larger_than_the_outbox_still_arrives() {
     settled(&mut reader, &["welcome", "users_online"]);
     let big = "x".repeat(4 << 20);
     let permit = hub.admit(ROOM, big.len()).await;
-    hub.publish(ROOM, text(&big), permit);
+    hub.publish(ROOM, message(text(&big)), permit);
     assert_eq!(reader.next(), big);
     hub.shut_down(BRIEF).await;
 }

@@ -4,4 +4,5 @@
 
 mod delivery;
 mod fixture;
+mod resume;
 mod topics;

@@ -1,0 +1,192 @@
+//! The newest messages of a room, encoded, for connections that come back.
+//!
+//! A tail exists while somebody comes back, and for a minute after: the first one
+//! after a restart has it loaded, the others find it here, and what is published
+//! meanwhile joins it. It never has a gap: what does not continue it begins it anew.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chat_protocol::EncodedFrame;
+use chat_protocol::ids::Seq;
+use tokio::time::Instant;
+
+/// How long a tail is kept for the next one who comes back.
+const KEPT: Duration = Duration::from_secs(60);
+/// What the tails of all rooms may take together, about; beyond it none is kept.
+const ALL_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What a frame takes beside its bytes, about.
+const FRAME_OVERHEAD_BYTES: usize = 128;
+
+/// What the tails of a process have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct TailLimits {
+    /// Messages that a connection may have missed and get.
+    pub(crate) max_messages: usize,
+    /// Bytes that they may have together.
+    pub(crate) max_bytes: usize,
+    bytes_of_all: Arc<AtomicUsize>,
+}
+
+impl TailLimits {
+    pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Self {
+        Self {
+            max_messages,
+            max_bytes,
+            bytes_of_all: Arc::default(),
+        }
+    }
+}
+
+/// The newest messages of a room, as the database has them.
+#[derive(Clone, Debug)]
+pub struct LoadedTail {
+    /// The place of the newest one; zero in a room without messages.
+    pub last: Seq,
+    /// In order, without gaps, up to `last`.
+    pub frames: Vec<EncodedFrame>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Tail {
+    limits: TailLimits,
+    /// The place of the newest message; none while nothing is known.
+    last: Option<Seq>,
+    /// Those up to `last`.
+    frames: VecDeque<EncodedFrame>,
+    bytes: usize,
+    /// Whether it goes back as far as it may.
+    is_loaded: bool,
+    used_at: Instant,
+}
+
+impl Tail {
+    pub(crate) fn new(limits: TailLimits) -> Self {
+        Self {
+            limits,
+            last: None,
+            frames: VecDeque::new(),
+            bytes: 0,
+            is_loaded: false,
+            used_at: Instant::now(),
+        }
+    }
+
+    pub(crate) fn note_use(&mut self) {
+        self.used_at = Instant::now();
+    }
+
+    /// Whether nobody is likely to need it any more.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.used_at.elapsed() > KEPT
+            || self.limits.bytes_of_all.load(Ordering::Relaxed) > ALL_MAX_BYTES
+    }
+
+    /// Whether loading could add something for a connection that has seen `since`.
+    pub(crate) fn needs_loading(&self, since: Seq) -> bool {
+        !self.is_loaded && self.since(since).is_none()
+    }
+
+    /// The place of the newest message it knows of.
+    pub(crate) fn last(&self) -> Option<Seq> {
+        self.last
+    }
+
+    /// What comes after `since`; none if it does not go back that far, or if there
+    /// is no such place.
+    pub(crate) fn since(&self, since: Seq) -> Option<impl Iterator<Item = &EncodedFrame>> {
+        let missed = usize::try_from(self.last?.0 - since.0).ok()?;
+        let skip = self.frames.len().checked_sub(missed)?;
+        Some(self.frames.iter().skip(skip))
+    }
+
+    /// Takes up a message that is being published.
+    pub(crate) fn push(&mut self, seq: Seq, frame: &EncodedFrame) {
+        match self.last {
+            // It was loaded, from between its commit and this.
+            Some(last) if seq <= last => return,
+            Some(last) if seq == last.next() => {}
+            _ => self.begin_anew(),
+        }
+        self.last = Some(seq);
+        self.push_back(frame.clone());
+        self.trim();
+    }
+
+    /// Takes up what was loaded, as far as it continues what is there.
+    pub(crate) fn extend(&mut self, loaded: LoadedTail) {
+        match self.last.filter(|last| *last >= loaded.last) {
+            Some(last) => {
+                let first = last.0 - as_place(self.frames.len()) + 1;
+                let Ok(known) = usize::try_from(loaded.last.0 - (first - 1)) else {
+                    // Between the two something is missing.
+                    return;
+                };
+                for frame in loaded.frames.into_iter().rev().skip(known) {
+                    self.grow(&frame);
+                    self.frames.push_front(frame);
+                }
+            }
+            None => {
+                self.begin_anew();
+                self.last = Some(loaded.last);
+                for frame in loaded.frames {
+                    self.push_back(frame);
+                }
+            }
+        }
+        self.trim();
+        self.is_loaded = true;
+    }
+
+    fn push_back(&mut self, frame: EncodedFrame) {
+        self.grow(&frame);
+        self.frames.push_back(frame);
+    }
+
+    fn begin_anew(&mut self) {
+        while self.drop_oldest() {}
+        self.is_loaded = false;
+    }
+
+    fn trim(&mut self) {
+        while (self.frames.len() > self.limits.max_messages || self.bytes > self.limits.max_bytes)
+            && self.drop_oldest()
+        {}
+    }
+
+    fn grow(&mut self, frame: &EncodedFrame) {
+        let bytes = cost(frame);
+        self.bytes += bytes;
+        self.limits.bytes_of_all.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.frames.pop_front() else {
+            return false;
+        };
+        let bytes = cost(&oldest);
+        self.bytes -= bytes;
+        self.limits.bytes_of_all.fetch_sub(bytes, Ordering::Relaxed);
+        true
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.begin_anew();
+    }
+}
+
+fn cost(frame: &EncodedFrame) -> usize {
+    frame.wire_bytes().len() + FRAME_OVERHEAD_BYTES
+}
+
+fn as_place(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! What connections that come back get.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chat_hub::{Hub, LoadedTail, Publication, Resume};
+use chat_protocol::ids::{RoomId, Seq, UserId};
+
+use crate::fixture::{Client, come_back, hub, join, text};
+
+const ROOM: RoomId = RoomId(1);
+
+fn resume(since: i64, loaded: Option<std::ops::RangeInclusive<i64>>) -> Resume {
+    Resume {
+        since: Seq(since),
+        loaded: loaded.map(|places| LoadedTail {
+            last: Seq(*places.end()),
+            frames: places.map(|place| text(&place.to_string())).collect(),
+        }),
+        history: "there".to_owned(),
+    }
+}
+
+async fn publish(hub: &Hub, seq: i64) {
+    let permit = hub.admit(ROOM, 1).await;
+    let publication = Publication {
+        seq: Some(Seq(seq)),
+        frame: text(&seq.to_string()),
+        own: None,
+    };
+    hub.publish(ROOM, publication, permit);
+}
+
+/// Reads as far as `resumed`, which must say that.
+fn resumed(client: &mut Client, from: i64, to: i64, complete: bool) {
+    loop {
+        let frame = client.json();
+        if frame["type"] == "resumed" {
+            assert_eq!(
+                (&frame["from"], &frame["to"], &frame["complete"]),
+                (&from.into(), &to.into(), &complete.into()),
+            );
+            assert_eq!(frame.get("history").is_some(), !complete);
+            return;
+        }
+    }
+}
+
+/// The places of the next messages; announcements are passed over.
+fn places(client: &mut Client, count: usize) -> Vec<i64> {
+    let mut places = Vec::new();
+    while places.len() < count {
+        let frame = client.json();
+        if let Some(place) = frame["message"].as_str().and_then(|text| text.parse().ok()) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_before_what_is_new() {
+    let hub = hub(1 << 20);
+    let mut client = come_back(&hub, 1, 1, Some(resume(2, Some(1..=5))));
+    publish(&hub, 6).await;
+    resumed(&mut client, 2, 5, true);
+    assert_eq!(places(&mut client, 4), [3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn the_next_one_needs_no_database() {
+    let hub = hub(1 << 20);
+    let _first = come_back(&hub, 1, 1, Some(resume(2, Some(1..=5))));
+    publish(&hub, 6).await;
+    assert!(!hub.needs_tail(ROOM, Seq(0)));
+    let mut second = come_back(&hub, 2, 1, Some(resume(4, None)));
+    resumed(&mut second, 4, 6, true);
+    assert_eq!(places(&mut second, 2), [5, 6]);
+}
+
+#[tokio::test]
+async fn what_was_replayed_before_it_is_published_comes_once() {
+    let hub = hub(1 << 20);
+    let mut other = join(&hub, 2, 1);
+    // Stored already and so in the database; on its way to the hub.
+    let mut client = come_back(&hub, 1, 1, Some(resume(4, Some(3..=6))));
+    publish(&hub, 6).await;
+    publish(&hub, 7).await;
+    resumed(&mut client, 4, 6, true);
+    assert_eq!(places(&mut client, 3), [5, 6, 7]);
+    assert_eq!(places(&mut other, 2), [6, 7]);
+}
+
+#[tokio::test]
+async fn a_held_room_keeps_what_is_published_though_nobody_is_there() {
+    let hub = hub(1 << 20);
+    let hold = hub.hold_room(ROOM);
+    publish(&hub, 6).await;
+    let mut client = come_back(&hub, 1, 1, Some(resume(3, Some(1..=5))));
+    drop(hold);
+    resumed(&mut client, 3, 6, true);
+    assert_eq!(places(&mut client, 3), [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_hold_that_ends_leaves_nothing_behind() {
+    let hub = hub(1 << 20);
+    drop(hub.hold_room(ROOM));
+    publish(&hub, 6).await;
+    assert!(hub.needs_tail(ROOM, Seq(5)));
+}
+
+#[tokio::test]
+async fn too_much_to_replay_is_said() {
+    let hub = hub(1 << 20);
+    // The hub of the tests keeps a hundred.
+    let mut client = come_back(&hub, 1, 1, Some(resume(2, Some(1..=200))));
+    publish(&hub, 201).await;
+    resumed(&mut client, 2, 200, false);
+    assert_eq!(places(&mut client, 1), [201]);
+
+    let mut unknown = come_back(&hub, 2, 2, Some(resume(9, None)));
+    resumed(&mut unknown, 9, 9, false);
+    let mut ahead = come_back(&hub, 3, 1, Some(resume(500, None)));
+    resumed(&mut ahead, 500, 201, false);
+}
+
+#[tokio::test]
+async fn an_open_connection_can_ask() {
+    let hub = hub(1 << 20);
+    let mut other = join(&hub, 2, 1);
+    let mut client = join(&hub, 1, 1);
+    publish(&hub, 6).await;
+    assert_eq!(places(&mut client, 1), [6]);
+    hub.resume(client.connection, resume(3, Some(1..=6)));
+    publish(&hub, 7).await;
+    resumed(&mut client, 3, 6, true);
+    assert_eq!(places(&mut client, 4), [4, 5, 6, 7]);
+    assert_eq!(places(&mut other, 2), [6, 7]);
+}
+
+#[tokio::test]
+async fn the_sender_may_get_a_form_of_its_own() {
+    let hub = hub(1 << 20);
+    let mut sender = join(&hub, 1, 1);
+    let mut second = join(&hub, 1, 1);
+    let mut other = join(&hub, 2, 1);
+    let permit = hub.admit(ROOM, 1).await;
+    let publication = Publication {
+        seq: Some(Seq(1)),
+        frame: text("1"),
+        own: Some((UserId(1), text("1001"))),
+    };
+    hub.publish(ROOM, publication, permit);
+    publish(&hub, 2).await;
+    assert_eq!(places(&mut sender, 2), [1001, 2]);
+    assert_eq!(places(&mut second, 2), [1001, 2]);
+    assert_eq!(places(&mut other, 2), [1, 2]);
+}
+
+/// Connections come back at any moment; a message is in the database a while before
+/// it is published, and what is loaded is a while old when its reader joins.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_missed_or_doubled_at_any_moment() {
+    const LAST: i64 = 600;
+    const LOADED: i64 = 50;
+    let hub = hub(1 << 22);
+    let stored = Arc::new(AtomicI64::new(0));
+    let publisher = {
+        let (hub, stored) = (hub.clone(), Arc::clone(&stored));
+        tokio::spawn(async move {
+            for place in 1..=LAST {
+                stored.store(place, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_micros(200)).await;
+                publish(&hub, place).await;
+            }
+        })
+    };
+    let mut clients = Vec::new();
+    while !publisher.is_finished() {
+        let hold = hub.hold_room(ROOM);
+        let newest = stored.load(Ordering::SeqCst);
+        let since = (newest - i64::try_from(clients.len() % 60).unwrap()).max(0);
+        let loaded = hub
+            .needs_tail(ROOM, Seq(since))
+            .then(|| (newest - LOADED + 1).max(1)..=newest);
+        tokio::time::sleep(Duration::from_micros(500)).await;
+        let user = i32::try_from(clients.len()).unwrap() + 1;
+        clients.push(come_back(&hub, user, 1, Some(resume(since, loaded))));
+        drop(hold);
+    }
+    publisher.await.unwrap();
+    publish(&hub, LAST + 1).await;
+    assert!(!clients.is_empty());
+    for client in &mut clients {
+        let resumed = loop {
+            let frame = client.json();
+            if frame["type"] == "resumed" {
+                break frame;
+            }
+        };
+        let start = if resumed["complete"] == true {
+            &resumed["from"]
+        } else {
+            &resumed["to"]
+        };
+        for place in start.as_i64().unwrap() + 1..=LAST + 1 {
+            assert_eq!(places(client, 1), [place]);
+        }
+    }
+}

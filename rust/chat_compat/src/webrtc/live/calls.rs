@@ -25,6 +25,8 @@ const REMEMBERED_ENDS: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     live: HashMap<String, Call>,
+    /// Ids of live calls, by who was a party of them at their beginning.
+    by_user: HashMap<String, Vec<String>>,
     ended: VecDeque<(String, Vec<String>)>,
 }
 
@@ -39,6 +41,8 @@ struct Call {
     caller_socket: String,
     /// User and whether it has accepted; the caller is not among them.
     callees: Vec<(String, bool)>,
+    /// Everybody at its beginning.
+    first_parties: Vec<String>,
     _ringing: Ringing,
 }
 
@@ -86,13 +90,28 @@ impl Call {
 
 impl Calls {
     pub(super) fn share_a_call(&self, one: &str, other: &str) -> bool {
-        let mut calls = self.live.values();
-        calls.any(|call| call.is_party(one) && call.is_party(other))
+        self.of_user(one).any(|call| call.is_party(other))
+    }
+
+    /// The calls a user is a party of.
+    fn of_user<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Call> {
+        let ids = self.by_user.get(user).into_iter().flatten();
+        ids.filter_map(|id| self.live.get(id))
+            .filter(move |call| call.is_party(user))
+    }
+
+    fn insert(&mut self, call: Call) {
+        for user in &call.first_parties {
+            let calls = self.by_user.entry(user.clone()).or_default();
+            calls.push(call.id.clone());
+        }
+        self.live.insert(call.id.clone(), call);
     }
 
     /// By id, else by the other party, else by room, else the only one that fits.
     fn resolve(
         &self,
+        user: &str,
         fields: &Map<String, Value>,
         other: Option<&str>,
         fits: impl Fn(&Call) -> bool,
@@ -104,7 +123,7 @@ impl Calls {
                 .filter(|call| fits(call))
                 .map(|call| call.id.clone());
         }
-        let fitting = || self.live.values().filter(|call| fits(call));
+        let fitting = || self.of_user(user).filter(|call| fits(call));
         if let Some(other) = other {
             let found = fitting().find(|call| call.is_party(other));
             return found.map(|call| call.id.clone());
@@ -120,6 +139,14 @@ impl Calls {
 
     fn remove(&mut self, id: &str) -> Option<Call> {
         let call = self.live.remove(id)?;
+        for user in &call.first_parties {
+            if let Some(calls) = self.by_user.get_mut(user) {
+                calls.retain(|other| other != id);
+                if calls.is_empty() {
+                    self.by_user.remove(user);
+                }
+            }
+        }
         if self.ended.len() == REMEMBERED_ENDS {
             self.ended.pop_front();
         }
@@ -167,11 +194,8 @@ impl State {
         socket: &Socket,
         identity: &Identity,
     ) {
-        let calls = self.calls.live.values();
-        let ids: Vec<String> = calls
-            .filter(|call| call.is_party(user))
-            .map(|call| call.id.clone())
-            .collect();
+        let calls = self.calls.of_user(user);
+        let ids: Vec<String> = calls.map(|call| call.id.clone()).collect();
         for id in ids {
             let mut fields = Map::new();
             fields.insert("reason".to_owned(), Value::from(reason));
@@ -279,7 +303,7 @@ impl Live {
             socket.emit("call-rejected", &Payload::from(rejected));
             return Ok(None);
         }
-        let calls = state.calls.live.values();
+        let calls = state.calls.of_user(&identity.user_id);
         if calls.filter(|call| call.caller == identity.user_id).count() >= MAX_CALLS_PER_CALLER {
             return Err("Too many calls");
         }
@@ -295,6 +319,10 @@ impl Live {
             caller: identity.user_id.clone(),
             caller_socket: socket.id().to_owned(),
             callees: callees.iter().map(|user| (user.clone(), false)).collect(),
+            first_parties: std::iter::once(&identity.user_id)
+                .chain(&callees)
+                .cloned()
+                .collect(),
             _ringing: self.stop_ringing_later(id.clone()),
         };
         stamp(&mut fields, socket, identity, by_socket);
@@ -306,7 +334,7 @@ impl Live {
         ] {
             fields.insert(key.to_owned(), Value::from(value));
         }
-        state.calls.live.insert(id.clone(), call);
+        state.calls.insert(call);
         match target {
             Some(Target::Socket(target, _)) => {
                 target.emit("incoming-call", &Payload::from(Value::Object(fields)));
@@ -427,7 +455,7 @@ fn find_call(
         .map(|target| target.user().unwrap_or_default());
     let id = state
         .calls
-        .resolve(&fields, other, fits)
+        .resolve(&identity.user_id, &fields, other, fits)
         .ok_or("Call not found")?;
     stamp(&mut fields, socket, identity, by_socket);
     Ok((id, fields))

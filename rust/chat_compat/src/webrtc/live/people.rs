@@ -11,10 +11,18 @@ use super::Identity;
 #[derive(Debug, Default)]
 pub(super) struct People {
     /// By socket id.
-    sockets: HashMap<String, (Socket, Identity)>,
+    sockets: HashMap<String, Online>,
     /// Socket ids by user.
     users: HashMap<String, Vec<String>>,
     rooms: HashMap<String, LiveRoom>,
+}
+
+#[derive(Debug)]
+struct Online {
+    socket: Socket,
+    identity: Identity,
+    /// Those it is in, in the order of joining.
+    rooms: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -47,7 +55,12 @@ impl People {
         let id = socket.id().to_owned();
         let sockets = self.users.entry(identity.user_id.clone()).or_default();
         sockets.push(id.clone());
-        self.sockets.insert(id, (socket.clone(), identity.clone()));
+        let online = Online {
+            socket: socket.clone(),
+            identity: identity.clone(),
+            rooms: Vec::new(),
+        };
+        self.sockets.insert(id, online);
     }
 
     /// True if it was the user's last.
@@ -64,16 +77,20 @@ impl People {
         true
     }
 
-    pub(super) fn socket(&self, id: &str) -> Option<&(Socket, Identity)> {
-        self.sockets.get(id)
+    pub(super) fn socket(&self, id: &str) -> Option<(&Socket, &Identity)> {
+        let online = self.sockets.get(id)?;
+        Some((&online.socket, &online.identity))
     }
 
     /// The sockets of a user; none if there is no such user here.
     pub(super) fn sockets_of(&self, user: &str) -> Vec<Socket> {
+        let online = self.online(user);
+        online.map(|online| online.socket.clone()).collect()
+    }
+
+    fn online(&self, user: &str) -> impl Iterator<Item = &Online> {
         let ids = self.users.get(user).into_iter().flatten();
         ids.filter_map(|id| self.sockets.get(id))
-            .map(|(socket, _)| socket.clone())
-            .collect()
     }
 
     pub(super) fn room(&self, room: &str) -> Option<&LiveRoom> {
@@ -81,16 +98,18 @@ impl People {
     }
 
     pub(super) fn rooms_of(&self, socket: &Socket) -> Vec<String> {
-        let rooms = self.rooms.iter();
-        rooms
-            .filter(|(_, room)| room.has_socket(socket.id()))
-            .map(|(id, _)| id.clone())
-            .collect()
+        let online = self.sockets.get(socket.id());
+        online
+            .map(|online| online.rooms.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn share_a_room(&self, one: &str, other: &str) -> bool {
-        let mut rooms = self.rooms.values();
-        rooms.any(|room| room.has_user(one) && room.has_user(other))
+        let mut rooms = self.online(one).flat_map(|online| &online.rooms);
+        rooms.any(|room| {
+            let room = self.rooms.get(room);
+            room.is_some_and(|room| room.has_user(other))
+        })
     }
 
     /// True if the user was not in the room before.
@@ -101,6 +120,11 @@ impl People {
         socket: &Socket,
         identity: &Identity,
     ) -> bool {
+        if let Some(online) = self.sockets.get_mut(socket.id())
+            && !online.rooms.iter().any(|known| known == room)
+        {
+            online.rooms.push(room.to_owned());
+        }
         let live = self.rooms.entry(room.to_owned()).or_insert(LiveRoom {
             key,
             participants: Vec::new(),
@@ -120,6 +144,9 @@ impl People {
     }
 
     pub(super) fn leave(&mut self, room: &str, socket: &Socket) -> Left {
+        if let Some(online) = self.sockets.get_mut(socket.id()) {
+            online.rooms.retain(|known| known != room);
+        }
         let Some(live) = self.rooms.get_mut(room) else {
             return Left::Nothing;
         };

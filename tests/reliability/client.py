@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,18 @@ RETRY_SECONDS = 0.05
 SETTLE_SECONDS = 60.0
 # What a server that is away, or goes away, looks like.
 GONE = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, EOFError, TimeoutError, httpx.TransportError)
+
+
+async def finished(request: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    """Wait for a request, also when cancelled: one that is cancelled while it connects leaves its socket open."""
+    task = asyncio.create_task(request)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        # Whatever became of it, nobody wants to know.
+        task.cancelled() or task.exception()
+        raise
 
 
 class Client:
@@ -140,7 +152,7 @@ class Client:
         url = f"{base}/api/rooms/{self._room_id}/messages"
         headers = {**self._user.headers, "Idempotency-Key": name}
         with suppress(httpx.TransportError):
-            answer = await self._http.post(url, json={"content": name}, headers=headers)
+            answer = await finished(self._http.post(url, json={"content": name}, headers=headers))
             if answer.status_code == httpx.codes.CREATED:
                 sent = answer.json()
                 self._acknowledge(Message(sent["seq"], sent["id"], sent["content"]))
@@ -187,11 +199,12 @@ class Client:
     async def _read_history(self, to: int) -> None:
         base = self._base_url()
         while self.last < to:
-            answer = await self._http.get(
+            request = self._http.get(
                 f"{base}/api/rooms/{self._room_id}/messages",
                 params={"after_seq": self.last, "before_seq": to + 1, "limit": 100},
                 headers=self._user.headers,
             )
+            answer = await finished(request)
             if answer.status_code != httpx.codes.OK:
                 raise ConnectionError(answer.text)
             for item in answer.json():

@@ -133,9 +133,13 @@ async def test_a_second_get_ends_the_session(engine: Engine) -> None:
 async def test_a_get_that_is_given_up_ends_the_session(engine: Engine) -> None:
     async with engine.polling() as session:
         async with engine.client() as other:
+            # Connected before: a request that is cancelled while it connects leaves its socket open.
+            check_error(await other.get(engine.url("EIO=4")), 0)
             abandoned = asyncio.create_task(other.get(session.url))
             await asyncio.sleep(0.05)
             abandoned.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await abandoned
         assert (await session.get()).status_code == 400
         await session.gone()
 

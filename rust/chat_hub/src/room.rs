@@ -68,6 +68,13 @@ impl Room {
 
     pub(crate) fn let_go(&mut self) {
         self.holds -= 1;
+        self.drop_stale_tail();
+    }
+
+    fn drop_stale_tail(&mut self) {
+        if self.holds == 0 && self.tail.as_ref().is_some_and(|tail| tail.is_stale()) {
+            self.tail = None;
+        }
     }
 
     fn use_tail(&mut self, limits: &TailLimits) -> &mut Tail {
@@ -87,9 +94,7 @@ impl Room {
 
     /// Remembers a message that is being published, if anybody may come back for it.
     pub(crate) fn record(&mut self, seq: Seq, frame: &EncodedFrame) {
-        if self.holds == 0 && self.tail.as_ref().is_some_and(|tail| tail.is_stale()) {
-            self.tail = None;
-        }
+        self.drop_stale_tail();
         if let Some(tail) = &mut self.tail {
             tail.push(seq, frame);
         }
@@ -118,6 +123,7 @@ impl Room {
         let frames = std::iter::once(resumed.encode())
             .chain(missed.into_iter().flatten().cloned())
             .collect();
+        self.drop_stale_tail();
         Replay { frames, to }
     }
 

@@ -89,8 +89,10 @@ def _per_second(turns: list[Result]) -> float:
 
 
 def _check_equal(our: Server, usual: Server) -> None:
-    """Both answers must be the same JSON, or the comparison means nothing."""
+    """Both answers must be the same JSON but for the places, or the comparison means nothing."""
     token = sign_token(MEMBERS.start)
     ours, reference = (json.loads(server.get(HISTORY, token)) for server in (our, usual))
+    for message in ours:
+        del message["seq"]
     if ours != reference or len(ours) != MESSAGES:
         raise RuntimeError(f"the answers differ:\n{ours[:1]}\n{reference[:1]}")

@@ -49,7 +49,7 @@ pub type OnStored = Box<dyn FnOnce(Result<Stored, DatabaseError>) + Send>;
 pub struct MessageWriter {
     queue: mpsc::Sender<Pending>,
     stop: watch::Sender<bool>,
-    /// Changes when the task has ended.
+    /// Changes when the thread has nothing left to do.
     finished: watch::Receiver<()>,
 }
 
@@ -93,7 +93,6 @@ impl MessageWriter {
             clock,
             queue: receiver,
             stopped,
-            _alive: alive,
         };
         let mut runtime = runtime::Builder::new_current_thread();
         match task.database.pools() {
@@ -107,6 +106,10 @@ impl MessageWriter {
             .spawn(move || {
                 allow_blocking_queries();
                 runtime.block_on(task.run());
+                // The sessions that were driven here end with the runtime. Only then
+                // may another writer find them in the pool, and find them closed.
+                drop(runtime);
+                drop(alive);
             })
             .map_err(DatabaseError::internal)?;
         Ok(Self {
@@ -155,7 +158,6 @@ struct Task {
     clock: Clock,
     queue: mpsc::Receiver<Pending>,
     stopped: watch::Receiver<bool>,
-    _alive: watch::Sender<()>,
 }
 
 impl Task {

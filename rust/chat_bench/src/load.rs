@@ -49,8 +49,8 @@ pub(crate) struct Room {
     epoch: Instant,
     ledger: Ledger,
     finder: MarkerFinder,
-    /// Per socket, the room that its messages go to.
-    rooms_written: Vec<usize>,
+    /// Per socket, the room that its messages go to; none if it only answers.
+    rooms_written: Vec<Option<usize>>,
     pacer: Pacer,
     latencies: Histogram<u64>,
     /// Sockets with something to flush.
@@ -82,7 +82,10 @@ impl Room {
     pub(crate) fn new(places: &[Place]) -> Result<Self, BenchError> {
         let now = Instant::now();
         let rooms_of_sockets: Vec<usize> = places.iter().map(|place| place.room).collect();
-        let written = |place: &Place| place.writes_to.unwrap_or(place.room);
+        let written = |place: &Place| {
+            let only_answers = place.peer.as_ref().is_some_and(|peer| !peer.is_called);
+            (!only_answers).then_some(place.room)
+        };
         Ok(Self {
             epoch: now,
             ledger: Ledger::new(&rooms_of_sockets),
@@ -206,10 +209,13 @@ impl Room {
     /// So many in each room, spread over its sockets, as a server knows no
     /// neighbours.
     fn choose_senders(&self, per_room: usize) -> Result<Vec<Sender>, BenchError> {
-        let rooms = self.rooms_written.iter().max().map_or(0, |last| last + 1);
+        let last = self.rooms_written.iter().flatten().max();
+        let rooms = last.map_or(0, |last| last + 1);
         let mut sockets_of_rooms = vec![Vec::new(); rooms];
-        for (socket, &room) in self.rooms_written.iter().enumerate() {
-            sockets_of_rooms[room].push(socket);
+        for (socket, room) in self.rooms_written.iter().enumerate() {
+            if let Some(room) = *room {
+                sockets_of_rooms[room].push(socket);
+            }
         }
         let mut senders = Vec::with_capacity(rooms * per_room);
         for (room, sockets) in sockets_of_rooms.iter().enumerate() {

@@ -56,9 +56,6 @@ pub(crate) struct Place {
     pub(crate) path: String,
     /// Its place in the ledger: sockets of one number must get the same messages.
     pub(crate) room: usize,
-    /// The room that its messages go to, if it is another one.
-    #[serde(default)]
-    pub(crate) writes_to: Option<usize>,
     #[serde(default)]
     pub(crate) peer: Option<Peer>,
 }
@@ -68,7 +65,8 @@ pub(crate) struct Place {
 pub(crate) struct Peer {
     /// Its user id.
     pub(crate) user: String,
-    /// Whether it is the one who is called.
+    /// Whether it is the one who is called. Whoever is called writes nothing but
+    /// answers.
     pub(crate) is_called: bool,
 }
 

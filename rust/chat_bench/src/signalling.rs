@@ -1,7 +1,10 @@
-//! As much of webrtc's signalling as two clients need that are in a call and send each
-//! other candidates, over Socket.IO.
+//! As much of webrtc's signalling as two clients need that are in a call, over Socket.IO:
+//! whoever calls sends candidates, and gets each of them back from the other.
 
 use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::plan::Peer;
 
@@ -9,11 +12,19 @@ use crate::plan::Peer;
 const CONNECT: &[u8] = b"40/compat/webrtc,";
 const EVENT: &[u8] = b"42/compat/webrtc,";
 const INCOMING_CALL: &[u8] = b"[\"incoming-call\"";
+const CANDIDATE: &[u8] = b"[\"webrtc-ice-candidate\"";
 const ERROR: &[u8] = b"[\"error\"";
+
+/// A candidate as the server relays it.
+#[derive(Deserialize)]
+struct Relayed<'a> {
+    #[serde(borrow)]
+    candidate: &'a RawValue,
+}
 
 /// What a text of the server must be answered with; none if it is for somebody else.
 /// Whoever is called is welcomed by the namespace, and whoever calls by the other
-/// party's consent.
+/// party's consent. A candidate goes back unless it is one that came back.
 pub(crate) fn answer(text: &[u8], peer: Option<&Peer>) -> Option<Cow<'static, [u8]>> {
     match text {
         [b'0', ..] => Some(Cow::Borrowed(CONNECT)),
@@ -23,6 +34,16 @@ pub(crate) fn answer(text: &[u8], peer: Option<&Peer>) -> Option<Cow<'static, [u
             Some(event(&format!(r#"["initiate-call",{{"to":"{}"}}]"#, callee.user)).into())
         }
         _ if is_event(text, INCOMING_CALL) => Some(event(r#"["accept-call",{}]"#).into()),
+        _ if is_event(text, CANDIDATE) => {
+            let caller = peer.filter(|peer| !peer.is_called)?;
+            let arguments = text.strip_prefix(EVENT)?;
+            let (_, relayed): (&str, Relayed<'_>) = serde_json::from_slice(arguments).ok()?;
+            let mut answer = Vec::with_capacity(text.len());
+            append_event(&mut answer, Some(caller), |out| {
+                out.extend_from_slice(relayed.candidate.get().as_bytes());
+            });
+            Some(answer.into())
+        }
         _ => None,
     }
 }
@@ -89,6 +110,19 @@ mod tests {
         assert_eq!(answer(accepted, Some(&caller)), None);
         assert!(!is_refusal(accepted));
         assert!(is_refusal(br#"42/compat/webrtc,["error",{"message":"x"}]"#));
+    }
+
+    #[test]
+    fn a_candidate_goes_back_once() {
+        let there =
+            br#"42/compat/webrtc,["webrtc-ice-candidate",{"from":"ana","candidate":{"a":[1]}}]"#;
+        let back =
+            br#"42/compat/webrtc,["webrtc-ice-candidate",{"to":"beto","candidate":{"a":[1]}}]"#;
+        assert_eq!(
+            answer(there, Some(&peer(false))).as_deref(),
+            Some(&back[..])
+        );
+        assert_eq!(answer(there, Some(&peer(true))), None);
     }
 
     #[test]

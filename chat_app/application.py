@@ -126,6 +126,8 @@ class ChatApplication(FastAPI):
         settings = Settings.load()
         configure_logging(debug=settings.debug)
         secret_key = resolve_secret_key(settings)
+        if settings.redis_url is not None:
+            logger.warning("REDIS_URL is not used: one process serves a database, and knows all its sockets")
         compat = CompatSettings.load().resolve(secret_key, settings.allowed_origins)
         make_static_directory()
         raise_open_file_limit()

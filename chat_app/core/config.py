@@ -121,6 +121,8 @@ class Settings(EnvironmentSettings):
     gcs_signed_url_seconds: int = Field(
         default=86_400, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
     )
+    # Known so that it can be said that it does nothing.
+    redis_url: SecretStr | None = Field(default=None, description="nothing")
     port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
 
     @property

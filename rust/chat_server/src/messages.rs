@@ -344,6 +344,7 @@ impl Chat {
             }
             Err(error) => outcome(Err(ServiceError::Database(error))),
         });
+        self.files.give_way();
         self.writer.submit(message, on_stored).await;
     }
 }

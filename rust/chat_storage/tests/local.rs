@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chat_storage::{
-    ErrorKind, LocalFolder, MediaType, ObjectKey, ObjectSource, ObjectStore, ObjectWriter,
-    StorageError,
+    ErrorKind, Foreground, LocalFolder, MediaType, ObjectKey, ObjectSource, ObjectStore,
+    ObjectWriter, StorageError,
 };
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
@@ -65,7 +65,9 @@ impl Fixture {
 }
 
 async fn open(path: &Path) -> Result<ObjectStore, StorageError> {
-    LocalFolder::open(path).await.map(ObjectStore::Local)
+    LocalFolder::open(path, Foreground::new())
+        .await
+        .map(ObjectStore::Local)
 }
 
 fn key(day: &str) -> ObjectKey {
@@ -127,6 +129,21 @@ async fn an_object_is_read_as_it_was_written() {
         let expected = &content[start as usize..end as usize];
         assert_eq!(read.expect("it is read"), expected, "{range:?}");
     }
+}
+
+#[tokio::test]
+async fn who_gives_way_writes_the_same() {
+    let folder = TempDir::new().expect("a folder");
+    let foreground = Foreground::new();
+    let opened = LocalFolder::open(folder.path(), foreground.clone()).await;
+    let store = ObjectStore::Local(opened.expect("the store opens"));
+    let content: Vec<u8> = (0..2_000_001_u32).map(|n| (n % 251) as u8).collect();
+    let key = key("2026-11-21");
+    foreground.touch();
+    let size = put(&store, &key, &content).await.expect("it is stored");
+    assert_eq!(size, content.len() as u64);
+    let read = get(&store, &key, 0..u64::MAX).await;
+    assert_eq!(read.expect("it is read"), content);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-use chat_storage::{LocalFolder, MediaType, ObjectKey, ObjectStore};
+use chat_storage::{Foreground, LocalFolder, MediaType, ObjectKey, ObjectStore};
 use chrono::Utc;
 
 const UPLOADS: usize = 20;
@@ -26,7 +26,7 @@ fn peak_bytes() -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_at_once_take_a_bounded_amount_of_memory() {
     let folder = tempfile::TempDir::new().expect("a folder");
-    let store = LocalFolder::open(folder.path())
+    let store = LocalFolder::open(folder.path(), Foreground::new())
         .await
         .expect("the store opens");
     let store = ObjectStore::Local(store);

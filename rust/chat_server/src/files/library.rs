@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_database::{Database, FileRecord};
 use chat_storage::{
-    GcsConfig, GoogleCloudStorage, LocalFolder, ObjectKey, ObjectStore, StorageError,
+    Foreground, GcsConfig, GoogleCloudStorage, LocalFolder, ObjectKey, ObjectStore, StorageError,
 };
 use chrono::Utc;
 use tokio::runtime::Handle;
@@ -36,6 +36,7 @@ pub(crate) struct FileLibrary {
     pub(super) database: Database,
     /// None if the default folder cannot be used, or for a bucket without credentials.
     store: Option<ObjectStore>,
+    foreground: Foreground,
     pub(super) thumbnails: Thumbnails,
     /// Where bodies are read and checked. What is asked of the database from there
     /// goes back to `runtime`, which drives its connections.
@@ -55,15 +56,22 @@ impl FileLibrary {
         max_file_bytes: u64,
         database: Database,
     ) -> Result<Arc<Self>, ServiceError> {
+        let foreground = Foreground::new();
         Ok(Arc::new(Self {
             database,
-            store: open_store(config).await?,
+            store: open_store(config, foreground.clone()).await?,
+            foreground,
             thumbnails: Thumbnails::start()?,
             receiving: LowPriorityRuntime::start("upload")?,
             runtime: Handle::current(),
             allowance: Allowance::default(),
             max_file_bytes,
         }))
+    }
+
+    /// A message is about to be stored: uploads leave it the disk.
+    pub(crate) fn give_way(&self) {
+        self.foreground.touch();
     }
 
     /// The store.
@@ -147,7 +155,10 @@ impl FileLibrary {
     }
 }
 
-async fn open_store(config: StorageConfig) -> Result<Option<ObjectStore>, ServiceError> {
+async fn open_store(
+    config: StorageConfig,
+    foreground: Foreground,
+) -> Result<Option<ObjectStore>, ServiceError> {
     match config {
         StorageConfig::Gcs(config) => match GoogleCloudStorage::new(config) {
             Ok(bucket) => {
@@ -170,7 +181,7 @@ async fn open_store(config: StorageConfig) -> Result<Option<ObjectStore>, Servic
         StorageConfig::Local {
             folder,
             is_required,
-        } => match LocalFolder::open(&folder).await {
+        } => match LocalFolder::open(&folder, foreground).await {
             Ok(folder) => Ok(Some(ObjectStore::Local(folder))),
             Err(error) if is_required => Err(error.into()),
             Err(error) => {

@@ -2,15 +2,18 @@
 //! the disk and belong on a blocking thread.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use uuid::Uuid;
 
+use crate::foreground::Foreground;
 use crate::key::ObjectKey;
 
 const INCOMING: &str = ".incoming";
@@ -34,6 +37,13 @@ const DIRECT: OFlags = OFlags::DIRECT;
 #[cfg(not(target_os = "linux"))]
 const DIRECT: OFlags = OFlags::empty();
 
+/// What is written at once while somebody waits.
+const SMALL_PIECE_BYTES: usize = 64 * 1024;
+/// So many times the time of a piece the disk is left to the foreground after it.
+const RESTS: u32 = 3;
+/// A disk that takes its time must not bring uploads to a standstill.
+const MAX_REST: Duration = Duration::from_millis(20);
+
 /// Nobody but the owner and its group has any business here.
 const FOLDER_MODE: Mode = Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP);
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
@@ -44,10 +54,11 @@ pub(super) struct Folder {
     root: OwnedFd,
     incoming: OwnedFd,
     writing: Mutex<()>,
+    foreground: Foreground,
 }
 
 impl Folder {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, foreground: Foreground) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         // The folder itself may be reached through links; it is the operator's.
         let root = openat(CWD, path, FOLDER, Mode::empty())?;
@@ -56,6 +67,7 @@ impl Folder {
             root,
             incoming,
             writing: Mutex::new(()),
+            foreground,
         })
     }
 
@@ -90,6 +102,28 @@ impl Folder {
             opened => opened?,
         };
         Ok((File::from(file), name))
+    }
+
+    /// Writes while no other upload does. While somebody in the foreground needs the
+    /// disk, it is written in small pieces, each followed by a rest of all uploads.
+    pub(super) fn write(&self, mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let _turn = self.writing_turn();
+            let gives_way = self.foreground.is_active();
+            let length = if gives_way {
+                bytes.len().min(SMALL_PIECE_BYTES)
+            } else {
+                bytes.len()
+            };
+            let (piece, rest) = bytes.split_at(length);
+            let begin = Instant::now();
+            file.write_all(piece)?;
+            bytes = rest;
+            if gives_way {
+                thread::sleep((begin.elapsed() * RESTS).min(MAX_REST));
+            }
+        }
+        Ok(())
     }
 
     /// Held by whoever writes to the disk.

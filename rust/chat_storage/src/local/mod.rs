@@ -20,6 +20,7 @@ use self::folder::Folder;
 pub(crate) use self::reader::{LocalObject, LocalReader};
 pub(crate) use self::writer::LocalWriter;
 use crate::error::StorageError;
+use crate::foreground::Foreground;
 use crate::key::ObjectKey;
 
 /// A store in a folder (`UPLOAD_PATH`). Cheap to clone.
@@ -30,14 +31,14 @@ pub struct LocalFolder {
 
 impl LocalFolder {
     /// Opens the folder, which is created if it is missing, and removes what
-    /// unfinished uploads have left there.
+    /// unfinished uploads have left there. Uploads give way to the `foreground`.
     ///
     /// # Errors
     /// `InvalidConfiguration` if it is no folder or cannot be written to.
-    pub async fn open(path: &Path) -> Result<Self, StorageError> {
+    pub async fn open(path: &Path, foreground: Foreground) -> Result<Self, StorageError> {
         let path = path.to_owned();
         let opened = run(move || {
-            let opened = Folder::open(&path).and_then(|folder| {
+            let opened = Folder::open(&path, foreground).and_then(|folder| {
                 folder.check()?;
                 Ok(folder)
             });

@@ -5,9 +5,10 @@
 //! writes at a time. That halves the work, and whoever else needs the disk, the
 //! database above all, waits for one piece at most: beside ten uploads through the
 //! page cache the slowest messages waited a tenth of a second for their commit.
+//! How large the pieces are depends on whether anybody waits (`folder`).
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use aligned_vec::{AVec, ConstAlign};
@@ -21,9 +22,7 @@ use crate::key::ObjectKey;
 
 /// What is gathered for one visit to a blocking thread. A writer holds two of
 /// them: one that fills and one that is written.
-const BUFFER_BYTES: usize = 512 * 1024;
-/// What is written at once.
-const PIECE_BYTES: usize = 256 * 1024;
+const BUFFER_BYTES: usize = 768 * 1024;
 /// What disks want the addresses and lengths of direct writes to be multiples of.
 const BLOCK_BYTES: usize = 4096;
 
@@ -96,10 +95,7 @@ impl Incoming {
         self.size += buffer.len() as u64;
         let padded = buffer.len().next_multiple_of(BLOCK_BYTES);
         buffer.resize(padded, 0);
-        for piece in buffer.chunks(PIECE_BYTES) {
-            let _turn = self.place.folder.writing_turn();
-            self.file.write_all(piece)?;
-        }
+        self.place.folder.write(&self.file, buffer)?;
         buffer.clear();
         Ok(())
     }
@@ -107,6 +103,8 @@ impl Incoming {
     /// Makes the file durable and moves it to its place, from which it is
     /// removed again unless the place is kept.
     fn publish(mut self, key: ObjectKey) -> io::Result<Place> {
+        let folder = Arc::clone(&self.place.folder);
+        let _turn = folder.writing_turn();
         self.file.set_len(self.size)?;
         self.file.sync_all()?;
         if let PlaceState::Incoming(name) = &self.place.state {

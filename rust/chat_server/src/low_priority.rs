@@ -19,32 +19,29 @@ const NICENESS: i32 = 19;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Runs jobs in their order. The threads end when it is dropped.
+/// A thread that runs jobs in their order. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct LowPriorityThreads {
+pub(crate) struct LowPriorityThread {
     jobs: Sender<Job>,
 }
 
-impl LowPriorityThreads {
-    /// Starts this many threads, called `chat-<name>-<number>`.
+impl LowPriorityThread {
+    /// Starts it, called `chat-<name>`.
     ///
     /// # Errors
     /// `Internal` if the system refuses a thread.
-    pub(crate) fn start(name: &str, count: usize) -> Result<Self, ServiceError> {
+    pub(crate) fn start(name: &str) -> Result<Self, ServiceError> {
         let (sender, jobs) = crossbeam_channel::unbounded::<Job>();
-        for index in 0..count {
-            let jobs = jobs.clone();
-            std::thread::Builder::new()
-                .name(format!("chat-{name}-{index}"))
-                .spawn(move || {
-                    lower_priority();
-                    for job in jobs {
-                        // Who waits for a job that panics sees its channel close.
-                        let _ = catch_unwind(AssertUnwindSafe(job));
-                    }
-                })
-                .map_err(|error| ServiceError::Internal(error.to_string()))?;
-        }
+        std::thread::Builder::new()
+            .name(format!("chat-{name}"))
+            .spawn(move || {
+                lower_priority();
+                for job in jobs {
+                    // Who waits for a job that panics sees its channel close.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
+                }
+            })
+            .map_err(|error| ServiceError::Internal(error.to_string()))?;
         Ok(Self { jobs: sender })
     }
 
@@ -118,7 +115,7 @@ impl LowPriorityRuntime {
 
 /// Of the calling thread only: what POSIX calls a process is a thread for Linux here.
 #[cfg(target_os = "linux")]
-fn lower_priority() {
+pub(crate) fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "the priority of a thread stays as it is");
     }
@@ -126,4 +123,4 @@ fn lower_priority() {
 
 /// Other systems have no niceness per thread.
 #[cfg(not(target_os = "linux"))]
-fn lower_priority() {}
+pub(crate) fn lower_priority() {}

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::library::FileLibrary;
 use crate::error::ServiceError;
-use crate::low_priority::LowPriorityThreads;
+use crate::low_priority::LowPriorityThread;
 
 /// How long an upload's answer waits for the thumbnail. One that comes later is
 /// in the answers that come later.
@@ -20,12 +20,12 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// The thread that makes them, one at a time: decoding a picture takes up to 160 MiB.
 #[derive(Debug)]
 pub(super) struct Thumbnails {
-    thread: LowPriorityThreads,
+    thread: LowPriorityThread,
 }
 
 impl Thumbnails {
     pub(super) fn start() -> Result<Self, ServiceError> {
-        let thread = LowPriorityThreads::start("thumbnail", 1)?;
+        let thread = LowPriorityThread::start("thumbnail")?;
         Ok(Self { thread })
     }
 }

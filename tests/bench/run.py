@@ -31,6 +31,7 @@ from scenarios import (
     requests,
     signalling,
     socket_io_room,
+    unused_siblings,
     uploads,
 )
 from table import Row, at_most, print_table
@@ -51,6 +52,7 @@ SCENARIOS: dict[str, Callable[[Workshop], list[Row]]] = {
     "connects": connects.measure,
     "uploads": uploads.measure,
     "churn": churn.measure,
+    "unused_siblings": unused_siblings.measure,
     "idle": idle.measure,
 }
 LONG: dict[str, Callable[[Workshop], list[Row]]] = {"churn_million": churn.measure_million}

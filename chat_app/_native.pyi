@@ -99,6 +99,8 @@ class Core:
         resume_max_messages: int,
         max_frames_per_second: int,
         compression: bool,
+        session_max_age: int | None,
+        shutdown_spread_seconds: int,
         storage: Storage,
         max_file_bytes: int,
         conformance: tuple[float, float] | None,

@@ -143,6 +143,8 @@ class ChatApplication(FastAPI):
                 resume_max_messages=settings.resume_max_messages,
                 max_frames_per_second=settings.socket_max_frames_per_second,
                 compression=settings.websocket_compression,
+                session_max_age=settings.session_max_age,
+                shutdown_spread_seconds=settings.shutdown_spread_seconds,
                 storage=_storage(settings),
                 max_file_bytes=settings.max_file_size,
                 conformance=self._conformance,

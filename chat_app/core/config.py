@@ -109,6 +109,11 @@ class Settings(EnvironmentSettings):
         default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
     )
     websocket_compression: bool = Field(default=False, description="true or false")
+    session_max_age: int | None = Field(
+        default=None, ge=1, le=315_360_000, description="a whole number of seconds from 1 to 315360000"
+    )
+    # With what else has to end, within the 30 seconds that supervisors give.
+    shutdown_spread_seconds: int = Field(default=0, ge=0, le=20, description="a whole number of seconds from 0 to 20")
     max_file_size: int = Field(
         default=52_428_800, ge=1, le=2_147_483_647, description="a whole number of bytes from 1 to 2147483647"
     )

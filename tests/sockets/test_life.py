@@ -3,14 +3,16 @@
 import signal
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import pytest
 from harness.chat import Chat
 from harness.pool import ServerPool
 from harness.raw import CLOSE, PING, PONG, TEXT, encode_frame
+from harness.sockets import ChatSocket, Frame
 from harness.waiting import wait_until
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 KEEPALIVE = (1011, "keepalive ping timeout")
 TOO_BIG, RESTART = 1009, 1012
@@ -106,6 +108,42 @@ def test_shutdown_closes_every_socket_with_1012(servers: ServerPool, transport: 
     stored = chat.database.value("select count(*) from messages where content = ?", "stored before the end")
     shown = any(frame["type"] == "message" for _, _, frames in ends for frame in frames)
     assert stored or not shown, "a message was seen that is not stored"
+
+
+def test_a_shutdown_can_be_spread(servers: ServerPool) -> None:
+    chat = servers.prepare("sqlite", settings={"SHUTDOWN_SPREAD_SECONDS": "3"})
+    chat.server.start()
+    users = [chat.user(f"u{index}") for index in range(12)]
+    room = chat.room(users[0])
+    sockets = [chat.connect(room, user) for user in users]
+    chat.server.close_http()
+    started = time.monotonic()
+    chat.server.signal(signal.SIGTERM)
+
+    def until_closed(one: ChatSocket) -> tuple[int | None, float, list[Frame]]:
+        code, _, frames = one.expect_closed()
+        return code, time.monotonic() - started, frames
+
+    with ThreadPoolExecutor(len(sockets)) as executor:
+        running = [executor.submit(until_closed, one) for one in sockets]
+        # Whoever has not been told to go goes on.
+        said = 0
+        while wait(running, timeout=0.05).not_done:
+            for socket in sockets:
+                with suppress(ConnectionClosed):
+                    socket.say(f"dicho {said}")
+                    said += 1
+        ends = [one.result() for one in running]
+    assert [code for code, _, _ in ends] == [RESTART] * len(sockets)
+    times = sorted(seconds for _, seconds, _ in ends)
+    assert times[-1] - times[0] > 1
+    frames = [frame for _, _, frames in ends for frame in frames]
+    assert all(frame["type"] != "user_left" for frame in frames)
+    shown = {frame["content"] for frame in frames if frame["type"] == "message"}
+    assert shown
+    chat.server.wait_end(10)
+    stored = {row[0] for row in chat.database.rows("select content from messages")}
+    assert shown <= stored
 
 
 def test_a_peer_that_does_not_answer_cannot_delay_the_shutdown(servers: ServerPool) -> None:

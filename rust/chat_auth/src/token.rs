@@ -45,6 +45,8 @@ pub struct Claims {
     pub subject: String,
     /// The user's id; none in tokens of the original.
     pub user_id: Option<i32>,
+    /// Seconds since the epoch.
+    pub expires_at: u64,
 }
 
 /// A token that proves nothing. Why is not told: it would only help a forger.
@@ -71,6 +73,8 @@ struct IssuedClaims<'a> {
 #[derive(Deserialize)]
 struct ReceivedClaims {
     sub: String,
+    /// RFC 7519 allows fractions.
+    exp: f64,
     uid: Option<i32>,
     /// Present in tokens issued for sibling systems, whatever its value.
     #[serde(default, deserialize_with = "present")]
@@ -129,6 +133,7 @@ impl TokenAuthority {
         Ok(Claims {
             subject: claims.sub,
             user_id: claims.uid,
+            expires_at: claims.exp as u64,
         })
     }
 }
@@ -173,12 +178,14 @@ mod tests {
 
     #[test]
     fn issued_tokens_verify() {
-        let token = authority().issue("ana", 44, now()).expect("a token");
+        let now = now();
+        let token = authority().issue("ana", 44, now).expect("a token");
         assert_eq!(
             authority().verify(&token),
             Ok(Claims {
                 subject: "ana".into(),
-                user_id: Some(44)
+                user_id: Some(44),
+                expires_at: now + 60,
             })
         );
     }
@@ -188,6 +195,7 @@ mod tests {
         let accepted = [
             json!({"sub": "ana", "exp": now() + 60}),
             json!({"sub": "ana", "exp": now() + 60, "iat": now() + 1000, "role": "x"}),
+            json!({"sub": "ana", "exp": now() as f64 + 60.5}),
         ];
         for claims in accepted {
             assert!(

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use chat_hub::{LoadedTail, Profile};
 use chat_protocol::MessageDraft;
@@ -31,6 +32,7 @@ pub struct Receipt {
 pub struct Admission {
     pub profile: Arc<Profile>,
     pub room_name: String,
+    pub token_expires: SystemTime,
 }
 
 /// Why a handshake is refused; clients see a status only.

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use chat_protocol::{ClientId, EncodedFrame, FrameError, MAX_CONTENT_CHARACTERS, ServerFrame};
 
+use crate::backend::Refusal;
+
 /// Why a message was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -45,6 +47,15 @@ pub(crate) fn post_error(error: PostError, client_id: Option<&ClientId>) -> Enco
         PostError::Internal => "Error interno del servidor",
     };
     error_frame(message, client_id)
+}
+
+/// For a token that was shown on an open connection.
+pub(crate) fn refusal_error(refusal: Refusal) -> EncodedFrame {
+    let message = match refusal {
+        Refusal::Denied => "Token inválido",
+        Refusal::Unavailable => "Servicio no disponible temporalmente",
+    };
+    error_frame(message, None)
 }
 
 fn error_frame(message: &str, client_id: Option<&ClientId>) -> EncodedFrame {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chat_hub::{
@@ -22,6 +23,7 @@ use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, Wish, parse_room_
 use crate::resume::resume;
 use crate::session::Session;
 use crate::socket::{self, SocketInput};
+use crate::validity::Validity;
 
 /// How handed-off sockets are served; the server in front decides.
 #[derive(Clone, Debug)]
@@ -44,6 +46,9 @@ pub struct GatewayConfig {
     pub max_frames_per_second: u32,
     /// Whether permessage-deflate is granted to clients that offer it.
     pub compression: bool,
+    /// Closes connections whose token has expired, and those whose last token was shown
+    /// so long ago. None: a connection outlives its token.
+    pub session_max_age: Option<Duration>,
 }
 
 /// Who comes in, and with what.
@@ -222,13 +227,20 @@ impl Gateway {
         room_id: RoomId,
         run: impl FnOnce(Rc<Connection>, Session) -> Pin<Box<dyn Future<Output = ()>>> + Send + 'static,
     ) -> SessionFactory {
-        let (hub, backend, user_id) = (
-            self.hub.clone(),
-            Arc::clone(&self.backend),
-            entrant.admission.profile.user_id,
-        );
+        let (hub, backend) = (self.hub.clone(), Arc::clone(&self.backend));
+        let user_id = entrant.admission.profile.user_id;
+        let validity = Validity::new(self.config.session_max_age);
+        let expires = validity.end(entrant.admission.token_expires);
         Box::new(move |connection| {
-            let session = Session::new(hub, backend, Rc::clone(&connection), user_id, room_id);
+            connection.expire_at(expires);
+            let session = Session::new(
+                hub,
+                backend,
+                Rc::clone(&connection),
+                user_id,
+                room_id,
+                validity,
+            );
             run(connection, session)
         })
     }

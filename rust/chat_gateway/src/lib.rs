@@ -18,6 +18,7 @@ mod handshake;
 mod resume;
 mod session;
 mod socket;
+mod validity;
 
 pub use backend::{Admission, ChatBackend, PostDone, Receipt, Refusal};
 pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};

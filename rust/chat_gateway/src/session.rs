@@ -8,16 +8,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use chat_hub::{Connection, Hub};
+use chat_hub::{Connection, Hub, Profile};
 use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{ClientFrame, ClientId, EncodedFrame, FrameError, ServerFrame};
+use chat_protocol::{BearerToken, ClientFrame, ClientId, EncodedFrame, FrameError, ServerFrame};
 use chrono::Utc;
 use tokio::sync::Semaphore;
 
-use crate::backend::{ChatBackend, Receipt};
-use crate::error::{frame_error, post_error};
+use crate::backend::{ChatBackend, Receipt, Refusal};
+use crate::error::{frame_error, post_error, refusal_error};
 use crate::resume::resume;
 use crate::socket::MessageHandler;
+use crate::validity::Validity;
 
 /// Messages of one connection that may wait for their commit.
 const MAX_MESSAGES_IN_FLIGHT: u32 = 64;
@@ -28,6 +29,7 @@ pub(crate) struct Session {
     connection: Rc<Connection>,
     user_id: UserId,
     room_id: RoomId,
+    validity: Validity,
     in_flight: Arc<Semaphore>,
 }
 
@@ -38,6 +40,7 @@ impl Session {
         connection: Rc<Connection>,
         user_id: UserId,
         room_id: RoomId,
+        validity: Validity,
     ) -> Self {
         let in_flight = Arc::new(Semaphore::new(MAX_MESSAGES_IN_FLIGHT as usize));
         Self {
@@ -46,6 +49,7 @@ impl Session {
             connection,
             user_id,
             room_id,
+            validity,
             in_flight,
         }
     }
@@ -68,6 +72,32 @@ impl Session {
         self.messages_done().await;
         let resume = resume(&self.hub, &*self.backend, self.room_id, since).await;
         self.hub.resume(self.connection.reference(), resume);
+    }
+
+    /// Takes up a newer token. One that does not allow to be here changes nothing.
+    async fn authenticate(&self, token: &BearerToken) -> EncodedFrame {
+        self.messages_done().await;
+        loop {
+            let version = self.hub.access_version();
+            let admission = match self.backend.admit(self.room_id, token.as_str()).await {
+                Ok(admission) if admission.profile.user_id == self.user_id => admission,
+                Ok(_) => return refusal_error(Refusal::Denied),
+                Err(refusal) => return refusal_error(refusal),
+            };
+            // Else permissions or names have changed since.
+            if self.hub.access_version() == version {
+                if self.hub.profile(self.user_id).as_ref() != Some(&admission.profile) {
+                    self.hub.update_profile(Profile::clone(&admission.profile));
+                }
+                let expires = self.validity.end(admission.token_expires);
+                self.connection.expire_at(expires);
+                return ServerFrame::Authenticated {
+                    expires_at: admission.token_expires.into(),
+                    timestamp: Utc::now(),
+                }
+                .encode();
+            }
+        }
     }
 
     async fn reply(&self, frame: EncodedFrame) {
@@ -120,6 +150,7 @@ impl MessageHandler for Session {
                 self.connection.ask_for(events);
                 return;
             }
+            Ok(ClientFrame::Auth(token)) => self.authenticate(&token).await,
             Ok(ClientFrame::Ping) => ServerFrame::Pong {
                 user_id: self.user_id,
                 timestamp: Utc::now(),

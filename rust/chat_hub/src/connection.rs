@@ -15,6 +15,7 @@ use bytes::Bytes;
 use chat_protocol::ids::RoomId;
 use chat_protocol::{EncodedFrame, EventKinds, PING_FRAME, encode_close};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
 use crate::disconnect::DisconnectReason;
@@ -152,6 +153,15 @@ impl Connection {
         if let Some(seat) = self.room_seat().filter(|_| self.is_open()) {
             let registry = self.shard.registry();
             registry.ask_for(self.reference(), seat, events);
+        }
+    }
+
+    /// In a room, it is closed with `TokenExpired` at the first
+    /// [`disconnect_expired`](crate::Hub::disconnect_expired) from this time on. None:
+    /// it may stay.
+    pub fn expire_at(&self, time: Option<Instant>) {
+        if let Some(seat) = self.room_seat() {
+            seat.expires.set(time);
         }
     }
 

@@ -19,6 +19,8 @@ pub enum DisconnectReason {
     MessageTooBig,
     /// The client reads too slowly: its outbox is full.
     SlowConsumer,
+    /// The token has expired, and no newer one was shown.
+    TokenExpired,
     /// The server stops; come back soon.
     ServiceRestart,
     /// The system that serves the connection ended it, with this close code and reason.
@@ -38,6 +40,7 @@ impl DisconnectReason {
             Self::MessageTooBig => Some((1009, "message too big")),
             // The first code of the private range that no library uses by itself.
             Self::SlowConsumer => Some((4001, "slow consumer")),
+            Self::TokenExpired => Some((4002, "token expired")),
             Self::ServiceRestart => Some((1012, "service restart")),
             Self::Dismissed(code, reason) => Some((code, reason)),
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
@@ -313,25 +314,36 @@ impl Hub {
 
     /// Closes all connections of a user.
     pub fn revoke_user(&self, user: UserId) {
-        self.revoke(&Selector::User(user));
+        self.revoke(Selector::User(user));
     }
 
     /// Closes the connections of a user to one room.
     pub fn revoke_user_in_room(&self, user: UserId, room: RoomId) {
-        self.revoke(&Selector::UserInRoom(user, room));
+        self.revoke(Selector::UserInRoom(user, room));
     }
 
     /// Closes the connections to a room of everybody but these users.
     pub fn revoke_room_except(&self, room: RoomId, allowed: HashSet<UserId>) {
-        self.revoke(&Selector::RoomExcept(room, Arc::new(allowed)));
+        self.revoke(Selector::RoomExcept(room, Arc::new(allowed)));
     }
 
-    fn revoke(&self, selector: &Selector) {
+    fn revoke(&self, selector: Selector) {
         self.access_changed();
+        self.disconnect(&selector, DisconnectReason::AccessRevoked);
+    }
+
+    /// Closes the connections to rooms whose time has come, see
+    /// [`Connection::expire_at`](crate::Connection::expire_at).
+    pub fn disconnect_expired(&self) {
+        let selector = Selector::ExpiredAt(Instant::now());
+        self.disconnect(&selector, DisconnectReason::TokenExpired);
+    }
+
+    fn disconnect(&self, selector: &Selector, reason: DisconnectReason) {
         for shard in 0..self.state.registry.shard_count() {
             let command = Command::Disconnect {
                 selector: selector.clone(),
-                reason: DisconnectReason::AccessRevoked,
+                reason,
             };
             self.state.registry.send(shard, command);
         }
@@ -339,6 +351,25 @@ impl Hub {
 
     fn access_changed(&self) {
         self.state.access_version.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Takes no more connections, and closes those that are there with 1012, one after
+    /// the other over `spread`, so that they do not all come back at once; until its
+    /// turn each goes on as before. Done when the last one has been told.
+    pub async fn dismiss(&self, spread: Duration) {
+        let registry = &self.state.registry;
+        registry.stop_accepting();
+        let dismiss = |done| Command::Dismiss { spread, done };
+        let mut ends = Vec::new();
+        for shard in 0..registry.shard_count() {
+            let (done, end) = oneshot::channel();
+            registry.send(shard, dismiss(done));
+            ends.push(end);
+        }
+        for end in ends {
+            // An error means that the shard has ended already.
+            let _ = end.await;
+        }
     }
 
     /// Closes every connection with 1012, lets the peers take what is queued for

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKinds};
+use tokio::time::Instant;
 
 use crate::topic::Topic;
 
@@ -27,6 +28,8 @@ pub(crate) struct RoomSeat {
     pub(crate) replayed_to: Seq,
     /// The events that it has asked for.
     pub(crate) events: Cell<EventKinds>,
+    /// When it is closed unless it is allowed to stay longer.
+    pub(crate) expires: Cell<Option<Instant>>,
     /// Where it stands in the shard's list of the room's readers.
     pub(crate) index: Cell<usize>,
 }
@@ -56,6 +59,7 @@ impl Seat {
             joined_at,
             replayed_to,
             events: Cell::new(events),
+            expires: Cell::new(None),
             index: Cell::new(0),
         })
     }

@@ -77,6 +77,11 @@ pub(crate) enum Command {
         selector: Selector,
         reason: DisconnectReason,
     },
+    /// Closes everybody with `ServiceRestart`, at times spread over this one.
+    Dismiss {
+        spread: Duration,
+        done: oneshot::Sender<()>,
+    },
     Shutdown {
         patience: Duration,
         done: oneshot::Sender<()>,
@@ -89,6 +94,8 @@ pub(crate) enum Selector {
     User(UserId),
     UserInRoom(UserId, RoomId),
     RoomExcept(RoomId, Arc<HashSet<UserId>>),
+    /// Those that were to be closed until then.
+    ExpiredAt(Instant),
 }
 
 impl Selector {
@@ -102,6 +109,7 @@ impl Selector {
             Self::RoomExcept(room, allowed) => {
                 seat.room_id == *room && !allowed.contains(&seat.user_id)
             }
+            Self::ExpiredAt(now) => seat.expires.get().is_some_and(|expires| expires <= *now),
         }
     }
 }
@@ -323,6 +331,19 @@ impl ShardState {
     pub(crate) fn beat_time(&self) -> Option<Instant> {
         let tick = self.wheel.borrow().next_due()?;
         Some(self.started + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+    }
+
+    /// Ends one connection after the other, in no order.
+    pub(crate) async fn dismiss(&self, spread: Duration) {
+        let begin = Instant::now();
+        let ids: Vec<ConnectionId> = self.connections.borrow().keys().copied().collect();
+        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        for (place, id) in (0..count).zip(ids) {
+            tokio::time::sleep_until(begin + spread * place / count).await;
+            if let Some(connection) = self.find(id) {
+                connection.disconnect(DisconnectReason::ServiceRestart);
+            }
+        }
     }
 
     /// Ends every connection and waits for the sessions, but not for ever.

@@ -131,6 +131,13 @@ impl Worker {
                 self.state
                     .disconnect(|connection| selector.matches(connection), reason);
             }
+            Command::Dismiss { spread, done } => {
+                let state = Rc::clone(&self.state);
+                tokio::task::spawn_local(async move {
+                    state.dismiss(spread).await;
+                    let _ = done.send(());
+                });
+            }
             Command::Shutdown { patience, done } => return Some((patience, done)),
         }
         None

@@ -36,6 +36,8 @@ pub enum ClientFrame {
     Resume(Seq),
     /// `{"type":"subscribe","events":[s,…]}`: what the client wants to get besides.
     Subscribe(EventKinds),
+    /// `{"type":"auth","token":s}`: a newer token of the same user.
+    Auth(BearerToken),
 }
 
 /// A message before it is stored.
@@ -73,6 +75,22 @@ impl From<ClientId> for String {
     }
 }
 
+/// A token as it came; it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BearerToken(String);
+
+impl BearerToken {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("BearerToken")
+    }
+}
+
 /// Why a text is not a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -103,6 +121,7 @@ impl ClientFrame {
                 "ping" => Ok(Self::Ping),
                 "resume" => fields.into_resume(),
                 "subscribe" => fields.into_subscribe(),
+                "auth" => fields.into_auth(),
                 _ => Err(unknown_type(&kind)),
             },
             Some(other) => Err(unknown_type(&other.to_string())),
@@ -129,6 +148,7 @@ struct Fields {
     client_id: Option<Value>,
     since_seq: Option<Value>,
     events: Option<Value>,
+    token: Option<Value>,
 }
 
 impl Fields {
@@ -150,6 +170,13 @@ impl Fields {
         };
         let kinds: Result<EventKinds, _> = names.iter().map(kind).collect();
         kinds.map(ClientFrame::Subscribe)
+    }
+
+    fn into_auth(self) -> Result<ClientFrame, FrameError> {
+        match self.token {
+            Some(Value::String(token)) => Ok(ClientFrame::Auth(BearerToken(token))),
+            _ => Err(FrameError::Malformed),
+        }
     }
 
     fn into_message(self) -> Result<ClientFrame, FrameError> {
@@ -264,6 +291,7 @@ impl<'de> Deserialize<'de> for Fields {
                         "client_id" => &mut fields.client_id,
                         "since_seq" => &mut fields.since_seq,
                         "events" => &mut fields.events,
+                        "token" => &mut fields.token,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;

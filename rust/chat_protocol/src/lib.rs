@@ -10,7 +10,8 @@ mod server_frame;
 mod timestamp;
 
 pub use client_frame::{
-    ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft, parse_integer_text,
+    BearerToken, ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft,
+    parse_integer_text,
 };
 pub use events::{EventKind, EventKinds};
 pub use server_frame::{FileSummary, OnlineUser, Sender, ServerFrame};

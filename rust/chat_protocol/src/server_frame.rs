@@ -76,6 +76,13 @@ pub enum ServerFrame<'a> {
     },
     /// To a connection that has asked for events: all that it gets now.
     Subscribed { events: EventKinds },
+    /// To a connection that has shown a newer token.
+    Authenticated {
+        #[serde(serialize_with = "frame_time")]
+        expires_at: DateTime<Utc>,
+        #[serde(serialize_with = "frame_time")]
+        timestamp: DateTime<Utc>,
+    },
     Typing {
         user_id: UserId,
         username: &'a str,

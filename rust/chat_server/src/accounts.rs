@@ -1,6 +1,6 @@
 //! Users and tokens (contract section 3).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chat_auth::Claims;
 use chat_database::{DatabaseError, NewUser, Page, User, UserChanges};
@@ -27,6 +27,12 @@ impl Bearer {
     /// The name to look up.
     pub(crate) fn name(&self) -> &str {
         &self.0.subject
+    }
+
+    /// When the token expires, or a time so far away that no clock comes there.
+    pub(crate) fn expires(&self) -> SystemTime {
+        let since_epoch = Duration::from_secs(self.0.expires_at.min(u64::from(u32::MAX)));
+        UNIX_EPOCH + since_epoch
     }
 
     /// Judges what was found under that name.

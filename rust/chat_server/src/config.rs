@@ -30,6 +30,11 @@ pub struct ServiceConfig {
     pub max_frames_per_second: u32,
     /// Whether sockets may use permessage-deflate.
     pub compression: bool,
+    /// Closes sockets whose token has expired or was shown so long ago. None: they stay.
+    pub session_max_age: Option<Duration>,
+    /// How long the end of the service takes to reach all sockets, so that they do not
+    /// all come back at once.
+    pub shutdown_spread: Duration,
     pub storage: StorageConfig,
     /// The largest file that may be uploaded.
     pub max_file_bytes: u64,

@@ -13,6 +13,7 @@ mod compat_primary;
 mod config;
 mod entrance;
 mod error;
+mod expiry_sweep;
 mod files;
 mod low_priority;
 mod messages;

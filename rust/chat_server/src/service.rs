@@ -26,6 +26,7 @@ use crate::chat::Chat;
 use crate::config::ServiceConfig;
 use crate::entrance::Entrance;
 use crate::error::ServiceError;
+use crate::expiry_sweep;
 use crate::files::{FileLibrary, cleaner};
 use crate::passwords::Passwords;
 use crate::receipt_sweep;
@@ -47,6 +48,7 @@ pub struct Service {
     stopped: CancellationToken,
     handshakes: TaskTracker,
     stopping: Mutex<()>,
+    shutdown_spread: Duration,
 }
 
 impl Service {
@@ -101,6 +103,13 @@ impl Service {
                 .clone()
                 .run_until_cancelled_owned(cleaner::run(files)),
         );
+        if config.session_max_age.is_some() {
+            tokio::spawn(
+                stopped
+                    .clone()
+                    .run_until_cancelled_owned(expiry_sweep::run(hub.clone())),
+            );
+        }
         let primary: Arc<dyn Primary> = chat.clone();
         let compat = Compat::new(config.compat, &chat.database, &hub, &primary);
         let compat = Arc::new(compat);
@@ -118,6 +127,7 @@ impl Service {
             GatewayConfig {
                 max_frames_per_second: config.max_frames_per_second,
                 compression: config.compression,
+                session_max_age: config.session_max_age,
             },
             hub,
             backend,
@@ -131,6 +141,7 @@ impl Service {
             stopped,
             handshakes: TaskTracker::new(),
             stopping: Mutex::new(()),
+            shutdown_spread: config.shutdown_spread,
         })
     }
 
@@ -225,6 +236,7 @@ impl Service {
     pub async fn stop(&self) {
         let _one_at_a_time = self.stopping.lock().await;
         self.handshakes.close();
+        self.chat.hub.dismiss(self.shutdown_spread).await;
         self.chat.uploads.close();
         let accepted_is_done = async {
             self.handshakes.wait().await;

@@ -56,13 +56,12 @@ impl ChatBackend for Chat {
 
 impl Chat {
     async fn admit_bearer(&self, room_id: RoomId, token: &str) -> Result<Admission, ServiceError> {
-        let (identity, access) = self
-            .entrance
-            .decide(&self.identify(token)?, room_id)
-            .await?;
+        let bearer = self.identify(token)?;
+        let (identity, access) = self.entrance.decide(&bearer, room_id).await?;
         Ok(Admission {
             profile: Arc::new(profile_of(&identity.user)),
             room_name: access.room.name,
+            token_expires: bearer.expires(),
         })
     }
 }

@@ -97,6 +97,7 @@ class Core:
         socket_threads: int,
         outbox_max_bytes: int,
         resume_max_messages: int,
+        presence_grace_seconds: int,
         max_frames_per_second: int,
         compression: bool,
         storage: Storage,

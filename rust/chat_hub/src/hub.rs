@@ -32,6 +32,9 @@ pub struct HubConfig {
     /// Messages that a connection may have missed and get when it comes back, as far
     /// as they fit into half of its outbox.
     pub resume_max_messages: usize,
+    /// How long a user whose last connection to a room has ended stays there, in case
+    /// another one comes. Zero: not at all.
+    pub presence_grace: Duration,
 }
 
 /// Why a connection cannot be attached or the hub not started.
@@ -152,7 +155,7 @@ impl Hub {
     }
 
     /// Attaches a connection to a room. The others see `user_joined` if it is the
-    /// user's first; the connection gets `welcome`, then `users_online`, then, if it
+    /// user's first and the user is not away; the connection gets `welcome`, then `users_online`, then, if it
     /// comes back, `resumed` and what it has missed, before anything else.
     ///
     /// # Errors
@@ -264,12 +267,12 @@ impl Hub {
         users.filter_map(|user| self.profile(user)).collect()
     }
 
-    /// Everybody who is connected, with the room.
+    /// Everybody who is in a room, with the room.
     pub fn presences(&self) -> Vec<(UserId, RoomId)> {
         self.state.registry.presences()
     }
 
-    /// The current profile of a user with at least one connection.
+    /// The current profile of a user who is in any room.
     pub fn profile(&self, user: UserId) -> Option<Arc<Profile>> {
         self.state.registry.profile(user)
     }
@@ -320,10 +323,7 @@ impl Hub {
     fn revoke(&self, selector: &Selector) {
         self.access_changed();
         for shard in 0..self.state.registry.shard_count() {
-            let command = Command::Disconnect {
-                selector: selector.clone(),
-                reason: DisconnectReason::AccessRevoked,
-            };
+            let command = Command::Revoke(selector.clone());
             self.state.registry.send(shard, command);
         }
     }

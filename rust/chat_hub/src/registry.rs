@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
@@ -17,12 +18,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef};
-use crate::flow::{Decision, FlowTimer};
+use crate::disconnect::DisconnectReason;
+use crate::flow::Decision;
 use crate::hub::{HubConfig, HubError};
-use crate::presence::{ConnectedUser, Profile};
-use crate::room::{MissedPresence, Resume, Room};
+use crate::presence::{Arrival, ConnectedUser, Departure, Profile};
+use crate::room::{MissedPresence, Resume, Room, RoomTimer};
 use crate::seat::{RoomSeat, Seat};
-use crate::shard::{Attachment, Command, NewConnection};
+use crate::shard::{Attachment, Command, NewConnection, Selector};
 use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
 
@@ -30,6 +32,8 @@ use crate::topic::{TopicCommand, Topics};
 pub(crate) struct Registry {
     outbox_max_bytes: usize,
     tail_limits: TailLimits,
+    /// None: whose last connection ends is gone.
+    presence_grace: Option<Duration>,
     rooms: DashMap<RoomId, Room>,
     users: DashMap<UserId, ConnectedUser>,
     topics: Topics,
@@ -60,6 +64,7 @@ impl Registry {
             outbox_max_bytes: config.outbox_max_bytes,
             // What was missed must fit beside what comes meanwhile.
             tail_limits: TailLimits::new(config.resume_max_messages, config.outbox_max_bytes / 2),
+            presence_grace: Some(config.presence_grace).filter(|grace| !grace.is_zero()),
             rooms: DashMap::new(),
             users: DashMap::new(),
             topics: Topics::default(),
@@ -141,13 +146,10 @@ impl Registry {
         self.users
             .entry(user_id)
             .and_modify(|user| {
-                user.connections += 1;
+                user.uses += 1;
                 user.profile = Arc::clone(&profile);
             })
-            .or_insert_with(|| ConnectedUser {
-                profile,
-                connections: 1,
-            });
+            .or_insert_with(|| ConnectedUser { profile, uses: 1 });
 
         let mut room = self
             .rooms
@@ -158,7 +160,8 @@ impl Registry {
             .connections
             .fetch_add(1, Ordering::Relaxed);
         let timestamp = Utc::now();
-        if room.presence.join(user_id, shard) {
+        let arrival = room.presence.join(user_id, shard);
+        if arrival == Arrival::First {
             room.announce_join(user_id, timestamp);
         }
         let mut greeting = vec![welcome, room.users_online(timestamp)];
@@ -177,6 +180,10 @@ impl Registry {
         // Before the room's next round, which may be for this connection too.
         self.send(shard, Command::Attach(Box::new(attachment)));
         self.advance(room_id, &mut room);
+        drop(room);
+        if arrival == Arrival::Back {
+            self.let_user_go(user_id);
+        }
         Ok(ConnectionRef {
             id,
             shard,
@@ -273,19 +280,72 @@ impl Registry {
             .fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a reader of a room out and announces the user's leaving if it was the last.
-    pub(crate) fn leave(&self, seat: &RoomSeat, shard: usize) {
+    /// Counts a reader of a room out. If it was the user's last, the user is away for a
+    /// while, or has left.
+    pub(crate) fn leave(&self, seat: &RoomSeat, shard: usize, reason: DisconnectReason) {
         self.count_out(shard);
-        let user_id = seat.user_id;
-        self.with_room(seat.room_id, |room| {
-            // In a room that ends with the service nobody leaves: all go at once.
-            if room.presence.leave(user_id, shard) && self.is_accepting() {
-                room.announce_leave(user_id, Utc::now());
+        let (user_id, room_id) = (seat.user_id, seat.room_id);
+        let grace = match reason {
+            DisconnectReason::AccessRevoked | DisconnectReason::ServiceRestart => None,
+            _ => self.presence_grace,
+        };
+        let mut departure = Departure::Gone;
+        self.with_room(room_id, |room| {
+            let until = grace.map(|grace| Instant::now() + grace);
+            departure = room.presence.leave(user_id, shard, until);
+            match departure {
+                Departure::NotLast => {}
+                Departure::Away => self.watch_absences(room_id, room),
+                Departure::Gone => self.announce_leave(room, user_id),
             }
         });
-        if let Entry::Occupied(mut user) = self.users.entry(user_id) {
-            user.get_mut().connections -= 1;
-            if user.get().connections == 0 {
+        // Whoever is away is still shown.
+        if departure != Departure::Away {
+            self.let_user_go(user_id);
+        }
+    }
+
+    fn announce_leave(&self, room: &mut Room, user: UserId) {
+        // In a room that ends with the service nobody leaves: all go at once.
+        if self.is_accepting() {
+            room.announce_leave(user, Utc::now());
+        }
+    }
+
+    fn watch_absences(&self, id: RoomId, room: &mut Room) {
+        if let Some(end) = room.set_absence_timer() {
+            self.set_timer(id, room, end, RoomTimer::Absence);
+        }
+    }
+
+    /// Those who are away and whom the selector is about have left.
+    pub(crate) fn end_absences(&self, selector: &Selector) {
+        if self.presence_grace.is_none() {
+            return;
+        }
+        let rooms: Vec<RoomId> = match selector.room() {
+            Some(room) => vec![room],
+            None => self.rooms.iter().map(|room| *room.key()).collect(),
+        };
+        for id in rooms {
+            let mut gone = Vec::new();
+            self.with_room(id, |room| {
+                gone = room
+                    .presence
+                    .end_absences_of(|user| selector.selects(user, id));
+                for user in &gone {
+                    self.announce_leave(room, *user);
+                }
+            });
+            gone.into_iter().for_each(|user| self.let_user_go(user));
+        }
+    }
+
+    /// Ends one use of a user's profile.
+    fn let_user_go(&self, user: UserId) {
+        if let Entry::Occupied(mut user) = self.users.entry(user) {
+            user.get_mut().uses -= 1;
+            if user.get().uses == 0 {
                 user.remove();
             }
         }
@@ -296,8 +356,19 @@ impl Registry {
         self.with_room(room, |room| room.flow.end_round());
     }
 
-    pub(crate) fn timer_expired(&self, room: RoomId, timer: FlowTimer) {
-        self.with_room(room, |room| room.flow.timer_expired(timer));
+    pub(crate) fn timer_expired(&self, id: RoomId, timer: RoomTimer) {
+        let mut gone = Vec::new();
+        self.with_room(id, |room| match timer {
+            RoomTimer::Flow(timer) => room.flow.timer_expired(timer),
+            RoomTimer::Absence => {
+                gone = room.absence_timer_expired();
+                for user in &gone {
+                    self.announce_leave(room, *user);
+                }
+                self.watch_absences(id, room);
+            }
+        });
+        gone.into_iter().for_each(|user| self.let_user_go(user));
     }
 
     /// Tells a connection what it has missed of who came and went.
@@ -350,11 +421,15 @@ impl Registry {
             Decision::Wait => {}
             Decision::Write => self.write_waiting(id, room),
             Decision::WaitUntil(time, timer) => {
-                let shard = room.presence.shards().next().unwrap_or(0);
-                let room = id;
-                self.send(shard, Command::SetTimer { time, room, timer });
+                self.set_timer(id, room, time, RoomTimer::Flow(timer));
             }
         }
+    }
+
+    fn set_timer(&self, id: RoomId, room: &Room, time: Instant, timer: RoomTimer) {
+        let shard = room.presence.shards().next().unwrap_or(0);
+        let room = id;
+        self.send(shard, Command::SetTimer { time, room, timer });
     }
 
     fn write_waiting(&self, id: RoomId, room: &mut Room) {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
-use crate::flow::RoomFlow;
+use crate::flow::{FlowTimer, RoomFlow};
 use crate::presence::RoomPresence;
 use crate::round::{Audience, Delivery, Importance, Round};
 use crate::tail::{LoadedTail, Tail, TailLimits};
@@ -16,10 +16,20 @@ use crate::tail::{LoadedTail, Tail, TailLimits};
 /// Users whose coming and going a connection was spared.
 pub(crate) type MissedPresence = BTreeSet<UserId>;
 
+/// What a timer of a room is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomTimer {
+    Flow(FlowTimer),
+    /// The end of somebody's absence.
+    Absence,
+}
+
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) presence: RoomPresence,
     pub(crate) flow: RoomFlow,
+    /// When a timer will look for the end of an absence.
+    absence_timer: Option<Instant>,
     /// Only while somebody comes back, and a while after.
     tail: Option<Box<Tail>>,
     /// Those who are about to join and must not miss what is published until then.
@@ -50,6 +60,7 @@ impl Room {
         Self {
             presence: RoomPresence::new(shards),
             flow: RoomFlow::default(),
+            absence_timer: None,
             tail: None,
             holds: 0,
         }
@@ -125,6 +136,23 @@ impl Room {
             .collect();
         self.drop_stale_tail();
         Replay { frames, to }
+    }
+
+    /// When to look for the end of an absence, if no timer is set for that yet.
+    pub(crate) fn set_absence_timer(&mut self) -> Option<Instant> {
+        if self.absence_timer.is_some() {
+            return None;
+        }
+        self.absence_timer = self.presence.next_absence_end();
+        self.absence_timer
+    }
+
+    /// Ends the absences that have lasted long enough; gives who is gone.
+    pub(crate) fn absence_timer_expired(&mut self) -> Vec<UserId> {
+        let now = Instant::now();
+        // Not if the timer was set for a room of the same id that is no more.
+        self.absence_timer = self.absence_timer.filter(|time| *time > now);
+        self.presence.end_absences(now)
     }
 
     /// Tells everybody that a user came.

@@ -19,11 +19,10 @@ use tokio::time::Instant;
 use crate::bridge::BridgeOutput;
 use crate::connection::{Connection, ConnectionId, LocalLink};
 use crate::disconnect::DisconnectReason;
-use crate::flow::FlowTimer;
 use crate::gathering::Gathering;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
 use crate::registry::Registry;
-use crate::room::MissedPresence;
+use crate::room::{MissedPresence, RoomTimer};
 use crate::round::{Round, WireForm};
 use crate::seat::{RoomSeat, Seat};
 use crate::stream::StreamSource;
@@ -69,14 +68,11 @@ pub(crate) enum Command {
     SetTimer {
         time: Instant,
         room: RoomId,
-        timer: FlowTimer,
+        timer: RoomTimer,
     },
     Topic(TopicCommand),
     Close(ConnectionId, DisconnectReason),
-    Disconnect {
-        selector: Selector,
-        reason: DisconnectReason,
-    },
+    Revoke(Selector),
     Shutdown {
         patience: Duration,
         done: oneshot::Sender<()>,
@@ -92,16 +88,25 @@ pub(crate) enum Selector {
 }
 
 impl Selector {
-    pub(crate) fn matches(&self, connection: &Connection) -> bool {
-        let Some(seat) = connection.room_seat() else {
-            return false;
-        };
+    fn matches(&self, connection: &Connection) -> bool {
+        let seat = connection.room_seat();
+        seat.is_some_and(|seat| self.selects(seat.user_id, seat.room_id))
+    }
+
+    /// Whether it is about this user in this room.
+    pub(crate) fn selects(&self, user: UserId, room: RoomId) -> bool {
         match self {
-            Self::User(user) => seat.user_id == *user,
-            Self::UserInRoom(user, room) => seat.user_id == *user && seat.room_id == *room,
-            Self::RoomExcept(room, allowed) => {
-                seat.room_id == *room && !allowed.contains(&seat.user_id)
-            }
+            Self::User(only) => user == *only,
+            Self::UserInRoom(only, there) => user == *only && room == *there,
+            Self::RoomExcept(there, allowed) => room == *there && !allowed.contains(&user),
+        }
+    }
+
+    /// The room it is about, unless it is about all.
+    pub(crate) fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::User(_) => None,
+            Self::UserInRoom(_, room) | Self::RoomExcept(room, _) => Some(*room),
         }
     }
 }
@@ -165,7 +170,7 @@ impl ShardState {
         match connection.room_seat() {
             Some(seat) => {
                 self.leave_room(connection, seat);
-                self.registry.leave(seat, self.index);
+                self.registry.leave(seat, self.index, reason);
             }
             None => {
                 self.leave_topics(connection);
@@ -231,7 +236,10 @@ impl ShardState {
                 Err(error) => {
                     tracing::warn!(%error, "a socket could not be registered");
                     match seat {
-                        Seat::Room(seat) => self.registry.leave(&seat, self.index),
+                        Seat::Room(seat) => {
+                            let reason = DisconnectReason::ConnectionLost;
+                            self.registry.leave(&seat, self.index, reason);
+                        }
                         Seat::Topics(_) => self.registry.count_out(self.index),
                     }
                     return;
@@ -280,11 +288,15 @@ impl ShardState {
         self.connections.borrow().get(&id).cloned()
     }
 
-    pub(crate) fn disconnect(
-        &self,
-        matches: impl Fn(&Connection) -> bool,
-        reason: DisconnectReason,
-    ) {
+    /// Closes connections to rooms, whose users are then not there any more.
+    pub(crate) fn revoke(&self, selector: &Selector) {
+        let reason = DisconnectReason::AccessRevoked;
+        self.disconnect(|connection| selector.matches(connection), reason);
+        // After this thread has seen the ends of all that it may have been about.
+        self.registry.end_absences(selector);
+    }
+
+    fn disconnect(&self, matches: impl Fn(&Connection) -> bool, reason: DisconnectReason) {
         let selected: Vec<Rc<Connection>> = self
             .connections
             .borrow()

@@ -68,6 +68,7 @@ impl Service {
             shards: config.socket_threads,
             outbox_max_bytes: config.outbox_max_bytes,
             resume_max_messages: config.resume_max_messages,
+            presence_grace: config.presence_grace,
         })?;
         let chat = Arc::new(Chat {
             entrance: Entrance::open(database.clone()),

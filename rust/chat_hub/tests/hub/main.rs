@@ -4,5 +4,6 @@
 
 mod delivery;
 mod fixture;
+mod presence;
 mod resume;
 mod topics;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
@@ -22,7 +22,7 @@ use crate::disconnect::DisconnectReason;
 use crate::flow::Decision;
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{Arrival, ConnectedUser, Departure, Profile};
-use crate::room::{MissedPresence, Resume, Room, RoomTimer};
+use crate::room::{MissedPresence, Resume, Room, RoomTimer, Wishes};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection, Selector};
 use crate::tail::TailLimits;
@@ -139,8 +139,9 @@ impl Registry {
         welcome: EncodedFrame,
         connection: NewConnection,
         max_connections: Option<usize>,
-        resume: Option<Resume>,
+        wishes: Wishes,
     ) -> Result<ConnectionRef, HubError> {
+        let Wishes { events, resume } = wishes;
         let id = self.admit(max_connections)?;
         let user_id = profile.user_id;
         self.users
@@ -164,6 +165,7 @@ impl Registry {
         if arrival == Arrival::First {
             room.announce_join(user_id, timestamp);
         }
+        room.asking.count_in(events);
         let mut greeting = vec![welcome, room.users_online(timestamp)];
         let mut replayed_to = Seq::default();
         if let Some(resume) = resume {
@@ -173,7 +175,7 @@ impl Registry {
         }
         let attachment = Attachment {
             id,
-            seat: Seat::in_room(user_id, room_id, room.flow.length(), replayed_to),
+            seat: Seat::in_room(user_id, room_id, room.flow.length(), replayed_to, events),
             connection,
             greeting,
         };
@@ -218,6 +220,17 @@ impl Registry {
             for frame in room.replay(resume, &self.tail_limits).frames {
                 room.push_only(to, frame);
             }
+        });
+    }
+
+    /// See `Connection::ask_for`.
+    pub(crate) fn ask_for(&self, connection: ConnectionRef, seat: &RoomSeat, events: EventKinds) {
+        self.with_room(seat.room_id, |room| {
+            let before = seat.events.get();
+            let events = before.and(events);
+            room.asking.count_in(events.without(before));
+            seat.events.set(events);
+            room.push_only(connection, ServerFrame::Subscribed { events }.encode());
         });
     }
 
@@ -291,6 +304,7 @@ impl Registry {
         };
         let mut departure = Departure::Gone;
         self.with_room(room_id, |room| {
+            room.asking.count_out(seat.events.get());
             let until = grace.map(|grace| Instant::now() + grace);
             departure = room.presence.leave(user_id, shard, until);
             match departure {

@@ -115,6 +115,14 @@ impl MessageHandler for Session {
                 self.resume(since).await;
                 return;
             }
+            Ok(ClientFrame::Read(seq)) => {
+                // It may be about a message that was sent just before.
+                self.messages_done().await;
+                let from = self.connection.reference();
+                self.backend
+                    .mark_read(self.user_id, self.room_id, seq, from);
+                return;
+            }
             Ok(ClientFrame::Subscribe(events)) => {
                 self.messages_done().await;
                 self.connection.ask_for(events);

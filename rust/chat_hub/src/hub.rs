@@ -264,6 +264,12 @@ impl Hub {
             .with_room(room_id, |room| room.push_event(kind, frame));
     }
 
+    /// Tells the connections of a user, in whatever room, that have asked for what the
+    /// user reads; without the one where it was read.
+    pub fn publish_read(&self, user: UserId, frame: &EncodedFrame, except: Option<ConnectionRef>) {
+        self.state.registry.publish_read(user, frame, except);
+    }
+
     /// Sends a frame to one connection, behind everything published to its room or,
     /// by the same thread, to its topics before.
     pub fn reply(&self, to: ConnectionRef, frame: EncodedFrame) {

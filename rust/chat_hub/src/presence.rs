@@ -17,6 +17,8 @@ use std::sync::Arc;
 use chat_protocol::ids::UserId;
 use tokio::time::Instant;
 
+use crate::connection::ConnectionRef;
+
 /// Readers of a room on its first shard, above which others share the room.
 const READERS_BEFORE_SPREADING: u32 = 4096;
 
@@ -209,6 +211,8 @@ impl RoomPresence {
 pub(crate) struct ConnectedUser {
     pub(crate) profile: Arc<Profile>,
     pub(crate) uses: u32,
+    /// The connections, in whatever room, that are told what the user reads.
+    pub(crate) told_of_reads: Vec<ConnectionRef>,
 }
 
 #[cfg(test)]

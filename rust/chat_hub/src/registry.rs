@@ -18,15 +18,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef};
-use crate::disconnect::DisconnectReason;
 use crate::flow::Decision;
 use crate::hub::{HubConfig, HubError};
-use crate::presence::{Arrival, ConnectedUser, Departure, Profile};
+use crate::presence::{Arrival, ConnectedUser, Profile};
 use crate::room::{MissedPresence, Resume, Room, RoomTimer, Wishes};
 use crate::seat::{RoomSeat, Seat};
-use crate::shard::{Attachment, Command, NewConnection, Selector};
+use crate::shard::{Attachment, Command, NewConnection};
 use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
+
+mod healing;
+mod reads;
 
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -150,7 +152,11 @@ impl Registry {
                 user.uses += 1;
                 user.profile = Arc::clone(&profile);
             })
-            .or_insert_with(|| ConnectedUser { profile, uses: 1 });
+            .or_insert_with(|| ConnectedUser {
+                profile,
+                uses: 1,
+                told_of_reads: Vec::new(),
+            });
 
         let mut room = self
             .rooms
@@ -179,6 +185,13 @@ impl Registry {
             connection,
             greeting,
         };
+        let joined = ConnectionRef {
+            id,
+            shard,
+            room: Some(room_id),
+        };
+        // Before it can end.
+        self.tell_of_reads(user_id, joined, events);
         // Before the room's next round, which may be for this connection too.
         self.send(shard, Command::Attach(Box::new(attachment)));
         self.advance(room_id, &mut room);
@@ -186,11 +199,7 @@ impl Registry {
         if arrival == Arrival::Back {
             self.let_user_go(user_id);
         }
-        Ok(ConnectionRef {
-            id,
-            shard,
-            room: Some(room_id),
-        })
+        Ok(joined)
     }
 
     /// See `Hub::hold_room`.
@@ -229,6 +238,7 @@ impl Registry {
             let before = seat.events.get();
             let events = before.and(events);
             room.asking.count_in(events.without(before));
+            self.tell_of_reads(seat.user_id, connection, events.without(before));
             seat.events.set(events);
             room.push_only(connection, ServerFrame::Subscribed { events }.encode());
         });
@@ -293,96 +303,9 @@ impl Registry {
             .fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a reader of a room out. If it was the user's last, the user is away for a
-    /// while, or has left.
-    pub(crate) fn leave(&self, seat: &RoomSeat, shard: usize, reason: DisconnectReason) {
-        self.count_out(shard);
-        let (user_id, room_id) = (seat.user_id, seat.room_id);
-        let grace = match reason {
-            DisconnectReason::AccessRevoked | DisconnectReason::ServiceRestart => None,
-            _ => self.presence_grace,
-        };
-        let mut departure = Departure::Gone;
-        self.with_room(room_id, |room| {
-            room.asking.count_out(seat.events.get());
-            let until = grace.map(|grace| Instant::now() + grace);
-            departure = room.presence.leave(user_id, shard, until);
-            match departure {
-                Departure::NotLast => {}
-                Departure::Away => self.watch_absences(room_id, room),
-                Departure::Gone => self.announce_leave(room, user_id),
-            }
-        });
-        // Whoever is away is still shown.
-        if departure != Departure::Away {
-            self.let_user_go(user_id);
-        }
-    }
-
-    fn announce_leave(&self, room: &mut Room, user: UserId) {
-        // In a room that ends with the service nobody leaves: all go at once.
-        if self.is_accepting() {
-            room.announce_leave(user, Utc::now());
-        }
-    }
-
-    fn watch_absences(&self, id: RoomId, room: &mut Room) {
-        if let Some(end) = room.set_absence_timer() {
-            self.set_timer(id, room, end, RoomTimer::Absence);
-        }
-    }
-
-    /// Those who are away and whom the selector is about have left.
-    pub(crate) fn end_absences(&self, selector: &Selector) {
-        if self.presence_grace.is_none() {
-            return;
-        }
-        let rooms: Vec<RoomId> = match selector.room() {
-            Some(room) => vec![room],
-            None => self.rooms.iter().map(|room| *room.key()).collect(),
-        };
-        for id in rooms {
-            let mut gone = Vec::new();
-            self.with_room(id, |room| {
-                gone = room
-                    .presence
-                    .end_absences_of(|user| selector.selects(user, id));
-                for user in &gone {
-                    self.announce_leave(room, *user);
-                }
-            });
-            gone.into_iter().for_each(|user| self.let_user_go(user));
-        }
-    }
-
-    /// Ends one use of a user's profile.
-    fn let_user_go(&self, user: UserId) {
-        if let Entry::Occupied(mut user) = self.users.entry(user) {
-            user.get_mut().uses -= 1;
-            if user.get().uses == 0 {
-                user.remove();
-            }
-        }
-    }
-
     /// All shards have written a round of the room.
     pub(crate) fn end_round(&self, room: RoomId) {
         self.with_room(room, |room| room.flow.end_round());
-    }
-
-    pub(crate) fn timer_expired(&self, id: RoomId, timer: RoomTimer) {
-        let mut gone = Vec::new();
-        self.with_room(id, |room| match timer {
-            RoomTimer::Flow(timer) => room.flow.timer_expired(timer),
-            RoomTimer::Absence => {
-                gone = room.absence_timer_expired();
-                for user in &gone {
-                    self.announce_leave(room, *user);
-                }
-                self.watch_absences(id, room);
-            }
-        });
-        gone.into_iter().for_each(|user| self.let_user_go(user));
     }
 
     /// Tells a connection what it has missed of who came and went.

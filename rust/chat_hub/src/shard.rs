@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
-use crate::connection::{Connection, ConnectionId, LocalLink};
+use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink};
 use crate::disconnect::DisconnectReason;
 use crate::gathering::Gathering;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
@@ -170,7 +170,7 @@ impl ShardState {
         match connection.room_seat() {
             Some(seat) => {
                 self.leave_room(connection, seat);
-                self.registry.leave(seat, self.index, reason);
+                self.registry.leave(connection.reference(), seat, reason);
             }
             None => {
                 self.leave_topics(connection);
@@ -237,8 +237,13 @@ impl ShardState {
                     tracing::warn!(%error, "a socket could not be registered");
                     match seat {
                         Seat::Room(seat) => {
+                            let connection = ConnectionRef {
+                                id,
+                                shard: self.index,
+                                room: Some(seat.room_id),
+                            };
                             let reason = DisconnectReason::ConnectionLost;
-                            self.registry.leave(&seat, self.index, reason);
+                            self.registry.leave(connection, &seat, reason);
                         }
                         Seat::Topics(_) => self.registry.count_out(self.index),
                     }

@@ -76,6 +76,13 @@ pub enum ServerFrame<'a> {
     },
     /// To a connection that has asked for events: all that it gets now.
     Subscribed { events: EventKinds },
+    /// To other connections of a user who has read in a room. `unread_count` is how
+    /// many places are behind `seq`.
+    Read {
+        room_id: RoomId,
+        seq: Seq,
+        unread_count: i64,
+    },
     Typing {
         user_id: UserId,
         username: &'a str,

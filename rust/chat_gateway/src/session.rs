@@ -61,7 +61,7 @@ impl Session {
             timestamp: Utc::now(),
         };
         self.hub
-            .publish_lossy(self.room_id, frame.encode(), self.user_id);
+            .publish_typing(self.room_id, self.user_id, typing, frame.encode());
     }
 
     async fn resume(&self, since: Seq) {

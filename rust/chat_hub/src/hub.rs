@@ -248,12 +248,18 @@ impl Hub {
         });
     }
 
-    /// Sends a frame that may be lost, or replaced by a newer one of its author, to
-    /// everybody in a room but the author.
-    pub fn publish_lossy(&self, room_id: RoomId, frame: EncodedFrame, author: UserId) {
-        self.state
-            .registry
-            .with_room(room_id, |room| room.flow.push_lossy(author, frame));
+    /// Says that a user of a room types, or does not, to everybody there but the user.
+    /// The frame may be lost, or replaced by a newer one of its author. Who has asked for
+    /// that is told when a user types no more who has not said so.
+    pub fn publish_typing(
+        &self,
+        room_id: RoomId,
+        author: UserId,
+        is_typing: bool,
+        frame: EncodedFrame,
+    ) {
+        let registry = &self.state.registry;
+        registry.publish_typing(room_id, author, is_typing, frame);
     }
 
     /// Sends an event to those connections in a room that have asked for its kind, in

@@ -1,5 +1,6 @@
 //! Ends of connections, absences, and what a room's timers are for.
 
+use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
 use chrono::Utc;
 use dashmap::Entry;
@@ -34,6 +35,9 @@ impl Registry {
             room.asking.count_out(seat.events.get());
             let until = grace.map(|grace| Instant::now() + grace);
             departure = room.presence.leave(user_id, shard, until);
+            if departure != Departure::NotLast && room.typists.remove(user_id) {
+                self.announce_end_of_typing(room, user_id);
+            }
             match departure {
                 Departure::NotLast => {}
                 Departure::Away => self.watch_absences(room_id, room),
@@ -55,9 +59,38 @@ impl Registry {
     }
 
     fn watch_absences(&self, id: RoomId, room: &mut Room) {
-        if let Some(end) = room.set_absence_timer() {
-            self.set_timer(id, room, end, RoomTimer::Absence);
+        let due = room.presence.next_absence_end();
+        if let Some(due) = room.absence_alarm.set(due) {
+            self.set_timer(id, room, due, RoomTimer::Absence);
         }
+    }
+
+    fn watch_typists(&self, id: RoomId, room: &mut Room) {
+        let due = room.typists.next_end();
+        if let Some(due) = room.typing_alarm.set(due) {
+            self.set_timer(id, room, due, RoomTimer::Typing);
+        }
+    }
+
+    fn announce_end_of_typing(&self, room: &mut Room, typist: UserId) {
+        if let Some(typist) = self.profile(typist).filter(|_| self.is_accepting()) {
+            room.announce_end_of_typing(&typist);
+        }
+    }
+
+    /// See `Hub::publish_typing`.
+    pub(crate) fn publish_typing(
+        &self,
+        id: RoomId,
+        author: UserId,
+        is_typing: bool,
+        frame: EncodedFrame,
+    ) {
+        self.with_room(id, |room| {
+            room.typists.note(author, is_typing, Instant::now());
+            self.watch_typists(id, room);
+            room.flow.push_lossy(author, frame);
+        });
     }
 
     /// Those who are away and whom the selector is about have left.
@@ -98,11 +131,21 @@ impl Registry {
         self.with_room(id, |room| match timer {
             RoomTimer::Flow(timer) => room.flow.timer_expired(timer),
             RoomTimer::Absence => {
-                gone = room.absence_timer_expired();
+                let now = Instant::now();
+                room.absence_alarm.expired(now);
+                gone = room.presence.end_absences(now);
                 for user in &gone {
                     self.announce_leave(room, *user);
                 }
                 self.watch_absences(id, room);
+            }
+            RoomTimer::Typing => {
+                let now = Instant::now();
+                room.typing_alarm.expired(now);
+                for typist in room.typists.expire(now) {
+                    self.announce_end_of_typing(room, typist);
+                }
+                self.watch_typists(id, room);
             }
         });
         gone.into_iter().for_each(|user| self.let_user_go(user));

@@ -96,6 +96,30 @@ async fn asking_ends_with_the_connection() {
 }
 
 #[tokio::test]
+async fn typing_ends_with_the_last_connection_for_those_who_asked() {
+    let hub = hub(1 << 20);
+    let mut nothing = join(&hub, 1, 1);
+    let mut typing = join_asking(&hub, 2, "typing");
+    let typist = [join_asking(&hub, 3, "typing"), join(&hub, 3, 1)];
+    hub.publish_typing(ROOM, UserId(3), true, text("types"));
+    assert_eq!(contents(&mut typing, "types"), ["types"]);
+    let [first, second] = typist;
+    drop(first);
+    publish(&hub, "1").await;
+    assert_eq!(contents(&mut typing, "1"), ["1"]);
+    drop(second);
+    assert_eq!(contents(&mut typing, "user_left"), ["typing", "user_left"]);
+    assert_eq!(
+        contents(&mut nothing, "user_left"),
+        ["types", "1", "user_left"]
+    );
+    // Nothing is left of it.
+    let again = join(&hub, 3, 1);
+    drop(again);
+    assert_eq!(contents(&mut typing, "user_left"), ["user_left"]);
+}
+
+#[tokio::test]
 async fn what_a_user_reads_is_told_wherever_the_user_is() {
     let hub = hub(1 << 20);
     let mut here = join_asking(&hub, 1, "read");

@@ -97,6 +97,7 @@ class Core:
         socket_threads: int,
         outbox_max_bytes: int,
         resume_max_messages: int,
+        presence_grace_seconds: int,
         max_frames_per_second: int,
         compression: bool,
         session_max_age: int | None,
@@ -280,7 +281,7 @@ class Caller:
 
     # Rooms ----------------------------------------------------------------------------------------------------------
     def list_rooms_of_user(self) -> Awaitable[bytes]:
-        """Array of Room by ascending id, every room the user has a membership row in."""
+        """Array of Room by ascending id: every room with a membership row of the user, and how far one has read."""
 
     def create_room(self, *, name: str, description: str | None, is_private: bool) -> Awaitable[bytes]:
         """Room; the caller is its owner and first member."""
@@ -338,6 +339,13 @@ class Caller:
             client_id: 1 to 128 characters, none a control character.
 
         Codes: ``room_not_found``, ``room_access_denied``, ``file_not_found``, ``file_access_denied``.
+        """
+
+    def mark_read(self, room_id: int, seq: int) -> Awaitable[bytes]:
+        """Move the marker of what the caller has read forward to that place; gives how far the caller has read now.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``reading_not_known``, ``place_beyond_room`` (value: the last
+        place of the room).
         """
 
     # Files ----------------------------------------------------------------------------------------------------------

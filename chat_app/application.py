@@ -141,6 +141,7 @@ class ChatApplication(FastAPI):
                 socket_threads=settings.socket_threads,
                 outbox_max_bytes=settings.ws_outbox_max_bytes,
                 resume_max_messages=settings.resume_max_messages,
+                presence_grace_seconds=settings.presence_grace_seconds,
                 max_frames_per_second=settings.socket_max_frames_per_second,
                 compression=settings.websocket_compression,
                 session_max_age=settings.session_max_age,

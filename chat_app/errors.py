@@ -89,6 +89,8 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "upload_stalled": UPLOAD_STALLED,
     "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
     "messages_not_numbered": ErrorAnswer(501, "Messages are not numbered in this database"),
+    "reading_not_known": ErrorAnswer(501, "It is not known in this database what was read"),
+    "place_beyond_room": ErrorAnswer(400, "Lugar inexistente. Último de la sala: {value}"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,
     "internal": _INTERNAL,

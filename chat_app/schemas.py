@@ -136,6 +136,12 @@ class MessageCreate(BaseModel):
     file_id: BodyId | None = None
 
 
+class ReadMark(BaseModel):
+    """The place up to which the caller has read."""
+
+    seq: Annotated[int, Field(ge=0, le=_INT64_MAX)]
+
+
 def _changes(update: BaseModel, *, clearable: str) -> dict[str, Any]:
     given = update.model_dump(exclude_unset=True)
     return {key: value for key, value in given.items() if value is not None or key == clearable}
@@ -172,6 +178,23 @@ class Room(BaseModel):
     updated_at: datetime | None
     owner: User | None
     members: list[User]
+
+
+class OwnRoom(Room):
+    """A room of the caller; the added keys are absent where it is not known what users have read."""
+
+    last_seq: int | None = None
+    last_read_seq: int | None = None
+    unread_count: int | None = None
+
+
+class RoomReading(BaseModel):
+    """How far the caller has read in a room: everything up to ``last_read_seq``."""
+
+    room_id: int
+    last_seq: int
+    last_read_seq: int
+    unread_count: int
 
 
 class FileUpload(BaseModel):

@@ -105,6 +105,8 @@ class Settings(EnvironmentSettings):
         default=1_048_576, ge=65_536, le=1_073_741_824, description="a whole number of bytes from 65536 to 1073741824"
     )
     resume_max_messages: int = Field(default=1_000, ge=0, le=100_000, description="a whole number from 0 to 100000")
+    # At most five minutes: who is away is kept in memory.
+    presence_grace_seconds: int = Field(default=0, ge=0, le=300, description="a whole number of seconds from 0 to 300")
     socket_max_frames_per_second: int = Field(
         default=10_000, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
     )

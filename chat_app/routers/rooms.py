@@ -80,6 +80,13 @@ async def list_messages(
         return json_response(await caller.list_messages(room_id, **part.model_dump()))
 
 
+@router.put("/{room_id}/read", response_model=schemas.RoomReading, responses=error_responses(400, 404, 413, 501))
+async def mark_read(caller: Caller, room_id: schemas.PathId, body: schemas.ReadMark) -> JsonBytes:
+    """Say up to which place one has read; an older place than the one before changes nothing."""
+    with spanish_room_errors(room_id):
+        return JsonBytes(await caller.mark_read(room_id, body.seq))
+
+
 @router.post(
     "/{room_id}/messages", status_code=201, response_model=schemas.Message, responses=error_responses(404, 413)
 )

@@ -43,9 +43,9 @@ async def update_own_user(caller: Caller, body: schemas.UserUpdate) -> JsonBytes
     return JsonBytes(await caller.update_user(body.changes()))
 
 
-@router.get("/me/rooms", response_model=list[schemas.Room], responses=error_responses())
+@router.get("/me/rooms", response_model=list[schemas.OwnRoom], responses=error_responses())
 async def list_own_rooms(caller: Caller) -> JsonBytes:
-    """The rooms one is a member of."""
+    """The rooms one is a member of, each with how far one has read."""
     return JsonBytes(await caller.list_rooms_of_user())
 
 

@@ -216,6 +216,15 @@ impl Caller {
         json!(self, py, chat, identity => chat.send_message(&identity, room_id.0, content, file_id, client_id))
     }
 
+    fn mark_read<'py>(
+        &self,
+        py: Python<'py>,
+        room_id: RowNumber,
+        seq: RowNumber,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        json!(self, py, chat, identity => chat.mark_read(&identity, room_id.0, seq.0))
+    }
+
     fn get_file<'py>(&self, py: Python<'py>, file_id: RowNumber) -> PyResult<Bound<'py, PyAny>> {
         json!(self, py, chat, identity => chat.get_file(&identity, file_id.0))
     }

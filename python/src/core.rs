@@ -68,7 +68,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, storage, max_file_bytes, conformance, compat))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, presence_grace_seconds, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, storage, max_file_bytes, conformance, compat))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -78,6 +78,7 @@ impl Core {
         socket_threads: usize,
         outbox_max_bytes: usize,
         resume_max_messages: usize,
+        presence_grace_seconds: u64,
         max_frames_per_second: u32,
         compression: bool,
         session_max_age: Option<u64>,
@@ -102,6 +103,7 @@ impl Core {
             socket_threads,
             outbox_max_bytes,
             resume_max_messages,
+            presence_grace: Duration::from_secs(presence_grace_seconds),
             max_frames_per_second,
             compression,
             session_max_age: session_max_age.map(Duration::from_secs),

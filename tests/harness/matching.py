@@ -13,6 +13,9 @@ from typing import Any
 # What messages have behind the recorded keys (docs/PROTOCOL.md), and by which recorded keys they are known.
 ADDED_TO_MESSAGES = ["seq"]
 MESSAGE_KEYS = {"id", "content", "room_id", "file_id"}
+# The same of one's own rooms.
+ADDED_TO_OWN_ROOMS = ["last_seq", "last_read_seq", "unread_count"]
+ROOM_KEYS = {"name", "is_private", "owner", "members"}
 UNORDERED_LISTS = frozenset({"members", "users", "online_users"})
 
 _ISO_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?"
@@ -107,6 +110,7 @@ class Matcher:
         if self.subset:
             return found
         added = ADDED_TO_MESSAGES if template.keys() >= MESSAGE_KEYS else []
+        added = ADDED_TO_OWN_ROOMS if template.keys() >= ROOM_KEYS else added
         expected = [*template, *added]
         found += [f"{at}: unexpected key {key!r}" for key in value if key not in expected]
         if not found and list(value) not in (list(template), expected):

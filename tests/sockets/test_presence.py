@@ -1,9 +1,12 @@
 """Who is online, over several sockets of one user: section 6.5 of the contract."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.chat import Chat
+from harness.pool import ServerPool
+from harness.raw import CLOSE, PING
 from harness.sockets import ChatSocket
 from harness.waiting import wait_until
 
@@ -105,3 +108,36 @@ def test_one_user_in_two_rooms(chat: Chat) -> None:
     wait_until(lambda: chat.online(here, ana) == [], "the socket to be gone")
     assert chat.online(there, ana) == [ana.id]
     chat.expect_nothing(there, ana, two)
+
+
+def test_a_dead_device_does_not_take_a_user_away_whose_other_one_lives(servers: ServerPool) -> None:
+    # Not with TLS: there the event loop of Python waits half a minute for the goodbye of the peer.
+    chat = servers.prepare("sqlite", "--ws-ping-interval", "0.4", "--ws-ping-timeout", "0.6")
+    chat.server.start()
+    ana, beto = chat.users("ana", "beto")
+    room = chat.room(ana)
+    observer, alive = chat.connect_all(room, ana, beto)
+    dead = chat.connect_raw(room, beto)
+    dead.read_until(PING)
+    assert dead.read_until(CLOSE).close_reason == "keepalive ping timeout"
+    dead.close()
+    chat.expect_nothing(room, ana, observer, alive)
+    assert chat.online(room, ana) == [ana.id, beto.id]
+
+
+def test_a_user_whose_devices_are_all_dead_leaves_within_the_ping_time(servers: ServerPool) -> None:
+    chat = servers.prepare("sqlite", "--ws-ping-interval", "0.5", "--ws-ping-timeout", "0.5")
+    chat.server.start()
+    ana, beto = chat.users("ana", "beto")
+    room = chat.room(ana)
+    observer = chat.connect(room, ana)
+    silent = [chat.connect_raw(room, beto) for _ in range(2)]
+    # From here on they answer nothing, and their connections stay open.
+    started = time.monotonic()
+    assert observer.expect("user_joined")["user_id"] == beto.id
+    assert observer.expect("user_left")["user_id"] == beto.id
+    # A ping after half a second, half a second for the pong, and a second for a machine that is busy.
+    assert time.monotonic() - started < 2
+    chat.expect_nothing(room, ana, observer)
+    for one in silent:
+        one.close()

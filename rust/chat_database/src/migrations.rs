@@ -103,6 +103,10 @@ trait Migrate: Connection + MigrationHarness<Self::Backend> {
     /// the tables are there.
     fn order_is_usable(&mut self) -> QueryResult<bool>;
 
+    /// Whether this role may use the table for how far users have read; for when it
+    /// is there.
+    fn reading_is_usable(&mut self) -> QueryResult<bool>;
+
     /// Locks the counters of these rooms until the end of the transaction.
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()>;
 
@@ -132,16 +136,18 @@ where
             tracing::warn!(
                 "the database user may not change the schema: starting with the tables as they \
                  are, possibly without indexes that make long lists fast, without thumbnails, \
-                 without the list of objects that an interrupted upload leaves behind, and \
-                 without numbered messages"
+                 without the list of objects that an interrupted upload leaves behind, \
+                 without numbered messages, and without knowing what users have read"
             );
         }
     }
     let after = connection.columns()?;
     let file_layout = after.check()?;
+    let order = after.has_order() && connection.order_is_usable()?;
     let additions = Additions {
         uploads: after.has_uploads(),
-        order: after.has_order() && connection.order_is_usable()?,
+        order,
+        reading: order && after.has_reading() && connection.reading_is_usable()?,
     };
     if additions.order {
         numbering::number_old_messages(connection)?;
@@ -244,6 +250,15 @@ impl Migrate for SyncPgConnection {
         Ok(row.answer)
     }
 
+    fn reading_is_usable(&mut self) -> QueryResult<bool> {
+        let sql = format!(
+            "select {} as answer",
+            schema_check::postgres_reading_is_usable()
+        );
+        let row: Answer = sql_query(sql).get_result(self)?;
+        Ok(row.answer)
+    }
+
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()> {
         // In the order in which the trigger takes them.
         self.batch_execute(&format!(
@@ -295,6 +310,10 @@ impl Migrate for SqliteConnection {
         )
         .get_result(self)?;
         Ok(row.answer)
+    }
+
+    fn reading_is_usable(&mut self) -> QueryResult<bool> {
+        Ok(true)
     }
 
     fn lock_counters(&mut self, _rooms: &RangeInclusive<i32>) -> QueryResult<()> {

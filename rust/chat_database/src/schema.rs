@@ -132,6 +132,15 @@ table! {
     }
 }
 
+table! {
+    /// How far each user has read in each room.
+    read_markers (user_id, room_id) {
+        user_id -> Integer,
+        room_id -> Integer,
+        seq -> BigInt,
+    }
+}
+
 joinable!(rooms -> users (owner_id));
 joinable!(messages -> users (sender_id));
 joinable!(messages -> rooms (room_id));
@@ -150,3 +159,4 @@ allow_tables_to_appear_in_same_query!(
     file_uploads,
     file_uploads_b
 );
+allow_tables_to_appear_in_same_query!(room_sequences, read_markers);

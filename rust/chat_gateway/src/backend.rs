@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chat_hub::{LoadedTail, Profile};
+use chat_hub::{ConnectionRef, LoadedTail, Profile};
 use chat_protocol::MessageDraft;
 use chat_protocol::ids::{MessageId, RoomId, Seq, UserId};
 use chrono::{DateTime, Utc};
@@ -67,4 +67,8 @@ pub trait ChatBackend: Send + Sync + 'static {
         draft: MessageDraft,
         done: PostDone,
     ) -> BoxFuture<'_, ()>;
+
+    /// Moves the marker of what the user has read in the room, soon, and forward only.
+    /// Other connections of the user are told; this one only if it cannot be.
+    fn mark_read(&self, user: UserId, room_id: RoomId, seq: Seq, from: ConnectionRef);
 }

@@ -3,9 +3,13 @@
 
 use std::borrow::Cow;
 
+use chat_protocol::ids::Seq;
 use chat_protocol::{ClientId, EncodedFrame, FrameError, MAX_CONTENT_CHARACTERS, ServerFrame};
 
 use crate::backend::Refusal;
+
+const UNAVAILABLE: &str = "Servicio no disponible temporalmente";
+const INTERNAL: &str = "Error interno del servidor";
 
 /// Why a message was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +25,35 @@ pub enum PostError {
     Unavailable,
     #[error("the message could not be stored")]
     Internal,
+}
+
+/// Why a marker of what was read did not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    #[error("the last place of the room is {last}")]
+    BeyondRoom { last: Seq },
+    #[error("this database does not know what was read")]
+    NotKnown,
+    #[error("the database cannot be reached")]
+    Unavailable,
+    #[error("the marker could not be stored")]
+    Internal,
+}
+
+impl ReadError {
+    /// The `error` frame about it.
+    pub fn frame(self) -> EncodedFrame {
+        let text: Cow<'_, str> = match self {
+            Self::BeyondRoom { last } => {
+                format!("Lugar inexistente. Último de la sala: {last}").into()
+            }
+            Self::NotKnown => "El estado de lectura no está disponible".into(),
+            Self::Unavailable => UNAVAILABLE.into(),
+            Self::Internal => INTERNAL.into(),
+        };
+        error_frame(&text, None)
+    }
 }
 
 pub(crate) fn frame_error(error: &FrameError) -> EncodedFrame {
@@ -43,8 +76,8 @@ pub(crate) fn post_error(error: PostError, client_id: Option<&ClientId>) -> Enco
         PostError::FileNotFound => "Archivo no encontrado",
         PostError::FileAccessDenied => "No tienes acceso a este archivo",
         PostError::RoomNotFound => "Sala no encontrada",
-        PostError::Unavailable => "Servicio no disponible temporalmente",
-        PostError::Internal => "Error interno del servidor",
+        PostError::Unavailable => UNAVAILABLE,
+        PostError::Internal => INTERNAL,
     };
     error_frame(message, client_id)
 }
@@ -53,7 +86,7 @@ pub(crate) fn post_error(error: PostError, client_id: Option<&ClientId>) -> Enco
 pub(crate) fn refusal_error(refusal: Refusal) -> EncodedFrame {
     let message = match refusal {
         Refusal::Denied => "Token inválido",
-        Refusal::Unavailable => "Servicio no disponible temporalmente",
+        Refusal::Unavailable => UNAVAILABLE,
     };
     error_frame(message, None)
 }

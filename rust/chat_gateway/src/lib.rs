@@ -22,7 +22,7 @@ mod validity;
 
 pub use backend::{Admission, ChatBackend, PostDone, Receipt, Refusal};
 pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};
-pub use error::PostError;
+pub use error::{PostError, ReadError};
 pub use frame_budget::{FrameBudget, pause};
 pub use gateway::{Gateway, GatewayConfig, SocketOptions};
 pub use handshake::{FORBIDDEN, UpgradeRequest, last_query_value};

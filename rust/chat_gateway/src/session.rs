@@ -65,7 +65,7 @@ impl Session {
             timestamp: Utc::now(),
         };
         self.hub
-            .publish_lossy(self.room_id, frame.encode(), self.user_id);
+            .publish_typing(self.room_id, self.user_id, typing, frame.encode());
     }
 
     async fn resume(&self, since: Seq) {
@@ -143,6 +143,14 @@ impl MessageHandler for Session {
             }
             Ok(ClientFrame::Resume(since)) => {
                 self.resume(since).await;
+                return;
+            }
+            Ok(ClientFrame::Read(seq)) => {
+                // It may be about a message that was sent just before.
+                self.messages_done().await;
+                let from = self.connection.reference();
+                self.backend
+                    .mark_read(self.user_id, self.room_id, seq, from);
                 return;
             }
             Ok(ClientFrame::Subscribe(events)) => {

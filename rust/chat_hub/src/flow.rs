@@ -46,7 +46,7 @@ pub(crate) enum Decision {
     Write,
 }
 
-/// What a timer of a room is for.
+/// What a timer of a flow is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlowTimer {
     /// The end of a hold, by its number in the room.

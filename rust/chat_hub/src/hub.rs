@@ -33,6 +33,9 @@ pub struct HubConfig {
     /// Messages that a connection may have missed and get when it comes back, as far
     /// as they fit into half of its outbox.
     pub resume_max_messages: usize,
+    /// How long a user whose last connection to a room has ended stays there, in case
+    /// another one comes. Zero: not at all.
+    pub presence_grace: Duration,
 }
 
 /// Why a connection cannot be attached or the hub not started.
@@ -153,7 +156,7 @@ impl Hub {
     }
 
     /// Attaches a connection to a room. The others see `user_joined` if it is the
-    /// user's first; the connection gets `welcome`, then `users_online`, then, if it
+    /// user's first and the user is not away; the connection gets `welcome`, then `users_online`, then, if it
     /// comes back, `resumed` and what it has missed, before anything else.
     ///
     /// # Errors
@@ -246,12 +249,18 @@ impl Hub {
         });
     }
 
-    /// Sends a frame that may be lost, or replaced by a newer one of its author, to
-    /// everybody in a room but the author.
-    pub fn publish_lossy(&self, room_id: RoomId, frame: EncodedFrame, author: UserId) {
-        self.state
-            .registry
-            .with_room(room_id, |room| room.flow.push_lossy(author, frame));
+    /// Says that a user of a room types, or does not, to everybody there but the user.
+    /// The frame may be lost, or replaced by a newer one of its author. Who has asked for
+    /// that is told when a user types no more who has not said so.
+    pub fn publish_typing(
+        &self,
+        room_id: RoomId,
+        author: UserId,
+        is_typing: bool,
+        frame: EncodedFrame,
+    ) {
+        let registry = &self.state.registry;
+        registry.publish_typing(room_id, author, is_typing, frame);
     }
 
     /// Sends an event to those connections in a room that have asked for its kind, in
@@ -260,6 +269,12 @@ impl Hub {
         self.state
             .registry
             .with_room(room_id, |room| room.push_event(kind, frame));
+    }
+
+    /// Tells the connections of a user, in whatever room, that have asked for what the
+    /// user reads; without the one where it was read.
+    pub fn publish_read(&self, user: UserId, frame: &EncodedFrame, except: Option<ConnectionRef>) {
+        self.state.registry.publish_read(user, frame, except);
     }
 
     /// Sends a frame to one connection, behind everything published to its room or,
@@ -274,12 +289,12 @@ impl Hub {
         users.filter_map(|user| self.profile(user)).collect()
     }
 
-    /// Everybody who is connected, with the room.
+    /// Everybody who is in a room, with the room.
     pub fn presences(&self) -> Vec<(UserId, RoomId)> {
         self.state.registry.presences()
     }
 
-    /// The current profile of a user with at least one connection.
+    /// The current profile of a user who is in any room.
     pub fn profile(&self, user: UserId) -> Option<Arc<Profile>> {
         self.state.registry.profile(user)
     }
@@ -329,23 +344,19 @@ impl Hub {
 
     fn revoke(&self, selector: Selector) {
         self.access_changed();
-        self.disconnect(&selector, DisconnectReason::AccessRevoked);
+        self.send_to_all(|| Command::Revoke(selector.clone()));
     }
 
     /// Closes the connections to rooms whose time has come, see
     /// [`Connection::expire_at`](crate::Connection::expire_at).
     pub fn disconnect_expired(&self) {
-        let selector = Selector::ExpiredAt(Instant::now());
-        self.disconnect(&selector, DisconnectReason::TokenExpired);
+        let now = Instant::now();
+        self.send_to_all(|| Command::Expire(now));
     }
 
-    fn disconnect(&self, selector: &Selector, reason: DisconnectReason) {
+    fn send_to_all(&self, command: impl Fn() -> Command) {
         for shard in 0..self.state.registry.shard_count() {
-            let command = Command::Disconnect {
-                selector: selector.clone(),
-                reason,
-            };
-            self.state.registry.send(shard, command);
+            self.state.registry.send(shard, command());
         }
     }
 

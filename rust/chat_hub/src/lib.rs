@@ -37,6 +37,7 @@ mod stream;
 mod subscriptions;
 mod tail;
 mod topic;
+mod typing;
 mod worker;
 
 pub use bridge::{BridgeOutput, OutputBatch};

@@ -3,14 +3,21 @@
 //! Pure state. The hub changes it under the room's entry, together with the
 //! frames that announce the change.
 //!
+//! A user whose last connection has ended can stay for a while without one: away.
+//! To the others nothing has happened then, and if the user is back in time nothing
+//! has. So what is announced of a user, joined and left, alternates.
+//!
 //! It also decides on which shard a room's next reader lives. A room keeps to one
 //! shard while that serves it well: a message then wakes one thread, and all its
 //! readers are written in the same rounds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chat_protocol::ids::UserId;
+use tokio::time::Instant;
+
+use crate::connection::ConnectionRef;
 
 /// Readers of a room on its first shard, above which others share the room.
 const READERS_BEFORE_SPREADING: u32 = 4096;
@@ -31,12 +38,38 @@ pub(crate) struct RoomPresence {
     order: BTreeMap<u64, UserId>,
     next_arrival: u64,
     readers_per_shard: Box<[u32]>,
+    /// Those without a connection, by the time until which they may come back.
+    away: BTreeSet<(Instant, UserId)>,
 }
 
 #[derive(Debug)]
 struct OnlineUser {
     arrival: u64,
     connections: u32,
+    /// None with a connection.
+    away_until: Option<Instant>,
+}
+
+/// What a new connection is to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The user was not there: announce it.
+    First,
+    /// The user was away.
+    Back,
+    /// The user has others.
+    Another,
+}
+
+/// What the end of a connection is to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// The user has others.
+    NotLast,
+    /// The user has none now, and stays for a while.
+    Away,
+    /// The user is not there any more: announce it.
+    Gone,
 }
 
 impl RoomPresence {
@@ -46,6 +79,7 @@ impl RoomPresence {
             order: BTreeMap::new(),
             next_arrival: 0,
             readers_per_shard: vec![0; shards].into_boxed_slice(),
+            away: BTreeSet::new(),
         }
     }
 
@@ -62,39 +96,90 @@ impl RoomPresence {
         }
     }
 
-    /// Counts a connection in; true if it is the user's first.
-    pub(crate) fn join(&mut self, user: UserId, shard: usize) -> bool {
+    /// Counts a connection in.
+    pub(crate) fn join(&mut self, user: UserId, shard: usize) -> Arrival {
         self.readers_per_shard[shard] += 1;
         if let Some(online) = self.users.get_mut(&user) {
             online.connections += 1;
-            return false;
+            return match online.away_until.take() {
+                Some(until) => {
+                    self.away.remove(&(until, user));
+                    Arrival::Back
+                }
+                None => Arrival::Another,
+            };
         }
         self.users.insert(
             user,
             OnlineUser {
                 arrival: self.next_arrival,
                 connections: 1,
+                away_until: None,
             },
         );
         self.order.insert(self.next_arrival, user);
         self.next_arrival += 1;
-        true
+        Arrival::First
     }
 
-    /// Counts a connection out; true if it was the user's last.
-    pub(crate) fn leave(&mut self, user: UserId, shard: usize) -> bool {
+    /// Counts a connection out. If it was the user's last, the user is away until
+    /// `until`, or gone if there is no such time.
+    pub(crate) fn leave(
+        &mut self,
+        user: UserId,
+        shard: usize,
+        until: Option<Instant>,
+    ) -> Departure {
         let Some(online) = self.users.get_mut(&user) else {
-            return false;
+            return Departure::NotLast;
         };
         self.readers_per_shard[shard] = self.readers_per_shard[shard].saturating_sub(1);
-        online.connections -= 1;
+        online.connections = online.connections.saturating_sub(1);
         if online.connections > 0 {
-            return false;
+            return Departure::NotLast;
         }
-        let arrival = online.arrival;
-        self.users.remove(&user);
-        self.order.remove(&arrival);
-        true
+        if let Some(until) = until {
+            online.away_until = Some(until);
+            self.away.insert((until, user));
+            return Departure::Away;
+        }
+        self.remove(user);
+        Departure::Gone
+    }
+
+    /// When the first of those who are away is gone.
+    pub(crate) fn next_absence_end(&self) -> Option<Instant> {
+        self.away.first().map(|(until, _)| *until)
+    }
+
+    /// Removes those who have been away too long.
+    pub(crate) fn end_absences(&mut self, now: Instant) -> Vec<UserId> {
+        let mut gone = Vec::new();
+        while let Some((until, user)) = self.away.first().copied()
+            && until <= now
+        {
+            self.away.pop_first();
+            self.remove(user);
+            gone.push(user);
+        }
+        gone
+    }
+
+    /// Removes those of the users who are away.
+    pub(crate) fn end_absences_of(&mut self, users: impl Fn(UserId) -> bool) -> Vec<UserId> {
+        let (gone, away) = std::mem::take(&mut self.away)
+            .into_iter()
+            .partition::<BTreeSet<_>, _>(|(_, user)| users(*user));
+        self.away = away;
+        let gone: Vec<UserId> = gone.into_iter().map(|(_, user)| user).collect();
+        gone.iter().for_each(|user| self.remove(*user));
+        gone
+    }
+
+    fn remove(&mut self, user: UserId) {
+        if let Some(online) = self.users.remove(&user) {
+            self.order.remove(&online.arrival);
+        }
     }
 
     pub(crate) fn contains(&self, user: UserId) -> bool {
@@ -120,47 +205,15 @@ impl RoomPresence {
     }
 }
 
-/// The current profile of a connected user, and how many connections keep it here.
+/// The current profile of a user, and how many connections, and rooms in which the
+/// user is away, keep it here.
 #[derive(Debug)]
 pub(crate) struct ConnectedUser {
     pub(crate) profile: Arc<Profile>,
-    pub(crate) connections: u32,
+    pub(crate) uses: u32,
+    /// The connections, in whatever room, that are told what the user reads.
+    pub(crate) told_of_reads: Vec<ConnectionRef>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_counts_once_whatever_the_connections() {
-        let mut room = RoomPresence::new(2);
-        assert!(room.join(UserId(7), 0));
-        assert!(!room.join(UserId(7), 1));
-        assert!(room.join(UserId(5), 1));
-        assert_eq!(room.users().collect::<Vec<_>>(), [UserId(7), UserId(5)]);
-        assert!(!room.leave(UserId(7), 0));
-        assert_eq!(room.shards().collect::<Vec<_>>(), [1]);
-        assert!(room.leave(UserId(7), 1));
-        assert!(!room.leave(UserId(7), 1));
-        assert!(room.leave(UserId(5), 1));
-        assert!(room.is_empty());
-    }
-
-    #[test]
-    fn a_room_keeps_to_one_shard_until_it_is_large() {
-        let mut room = RoomPresence::new(3);
-        let mut next = || {
-            let shard = room.shard_for_next([5, 3, 4].into_iter());
-            room.join(UserId(1), shard);
-            shard
-        };
-        for _ in 0..READERS_BEFORE_SPREADING {
-            assert_eq!(next(), 1, "the least busy shard at first");
-        }
-        assert_eq!([next(), next()], [2, 0]);
-        for _ in 0..2 * (READERS_BEFORE_SPREADING - 1) {
-            assert_ne!(next(), 1);
-        }
-        assert_eq!(next(), 1);
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
@@ -17,19 +18,24 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef};
-use crate::flow::{Decision, FlowTimer};
+use crate::flow::Decision;
 use crate::hub::{HubConfig, HubError};
-use crate::presence::{ConnectedUser, Profile};
-use crate::room::{MissedPresence, Resume, Room, Wishes};
+use crate::presence::{Arrival, ConnectedUser, Profile};
+use crate::room::{MissedPresence, Resume, Room, RoomTimer, Wishes};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
 use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
 
+mod healing;
+mod reads;
+
 #[derive(Debug)]
 pub(crate) struct Registry {
     outbox_max_bytes: usize,
     tail_limits: TailLimits,
+    /// None: whose last connection ends is gone.
+    presence_grace: Option<Duration>,
     rooms: DashMap<RoomId, Room>,
     users: DashMap<UserId, ConnectedUser>,
     topics: Topics,
@@ -60,6 +66,7 @@ impl Registry {
             outbox_max_bytes: config.outbox_max_bytes,
             // What was missed must fit beside what comes meanwhile.
             tail_limits: TailLimits::new(config.resume_max_messages, config.outbox_max_bytes / 2),
+            presence_grace: Some(config.presence_grace).filter(|grace| !grace.is_zero()),
             rooms: DashMap::new(),
             users: DashMap::new(),
             topics: Topics::default(),
@@ -142,12 +149,13 @@ impl Registry {
         self.users
             .entry(user_id)
             .and_modify(|user| {
-                user.connections += 1;
+                user.uses += 1;
                 user.profile = Arc::clone(&profile);
             })
             .or_insert_with(|| ConnectedUser {
                 profile,
-                connections: 1,
+                uses: 1,
+                told_of_reads: Vec::new(),
             });
 
         let mut room = self
@@ -159,7 +167,8 @@ impl Registry {
             .connections
             .fetch_add(1, Ordering::Relaxed);
         let timestamp = Utc::now();
-        if room.presence.join(user_id, shard) {
+        let arrival = room.presence.join(user_id, shard);
+        if arrival == Arrival::First {
             room.announce_join(user_id, timestamp);
         }
         room.asking.count_in(events);
@@ -176,14 +185,21 @@ impl Registry {
             connection,
             greeting,
         };
-        // Before the room's next round, which may be for this connection too.
-        self.send(shard, Command::Attach(Box::new(attachment)));
-        self.advance(room_id, &mut room);
-        Ok(ConnectionRef {
+        let joined = ConnectionRef {
             id,
             shard,
             room: Some(room_id),
-        })
+        };
+        // Before it can end.
+        self.tell_of_reads(user_id, joined, events);
+        // Before the room's next round, which may be for this connection too.
+        self.send(shard, Command::Attach(Box::new(attachment)));
+        self.advance(room_id, &mut room);
+        drop(room);
+        if arrival == Arrival::Back {
+            self.let_user_go(user_id);
+        }
+        Ok(joined)
     }
 
     /// See `Hub::hold_room`.
@@ -222,6 +238,7 @@ impl Registry {
             let before = seat.events.get();
             let events = before.and(events);
             room.asking.count_in(events.without(before));
+            self.tell_of_reads(seat.user_id, connection, events.without(before));
             seat.events.set(events);
             room.push_only(connection, ServerFrame::Subscribed { events }.encode());
         });
@@ -286,32 +303,9 @@ impl Registry {
             .fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a reader of a room out and announces the user's leaving if it was the last.
-    pub(crate) fn leave(&self, seat: &RoomSeat, shard: usize) {
-        self.count_out(shard);
-        let user_id = seat.user_id;
-        self.with_room(seat.room_id, |room| {
-            room.asking.count_out(seat.events.get());
-            // In a room that ends with the service nobody leaves: all go at once.
-            if room.presence.leave(user_id, shard) && self.is_accepting() {
-                room.announce_leave(user_id, Utc::now());
-            }
-        });
-        if let Entry::Occupied(mut user) = self.users.entry(user_id) {
-            user.get_mut().connections -= 1;
-            if user.get().connections == 0 {
-                user.remove();
-            }
-        }
-    }
-
     /// All shards have written a round of the room.
     pub(crate) fn end_round(&self, room: RoomId) {
         self.with_room(room, |room| room.flow.end_round());
-    }
-
-    pub(crate) fn timer_expired(&self, room: RoomId, timer: FlowTimer) {
-        self.with_room(room, |room| room.flow.timer_expired(timer));
     }
 
     /// Tells a connection what it has missed of who came and went.
@@ -364,11 +358,15 @@ impl Registry {
             Decision::Wait => {}
             Decision::Write => self.write_waiting(id, room),
             Decision::WaitUntil(time, timer) => {
-                let shard = room.presence.shards().next().unwrap_or(0);
-                let room = id;
-                self.send(shard, Command::SetTimer { time, room, timer });
+                self.set_timer(id, room, time, RoomTimer::Flow(timer));
             }
         }
+    }
+
+    fn set_timer(&self, id: RoomId, room: &Room, time: Instant, timer: RoomTimer) {
+        let shard = room.presence.shards().next().unwrap_or(0);
+        let room = id;
+        self.send(shard, Command::SetTimer { time, room, timer });
     }
 
     fn write_waiting(&self, id: RoomId, room: &mut Room) {

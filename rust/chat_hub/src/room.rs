@@ -9,19 +9,54 @@ use tokio::time::Instant;
 
 use crate::asking::Asking;
 use crate::connection::ConnectionRef;
-use crate::flow::RoomFlow;
-use crate::presence::RoomPresence;
+use crate::flow::{FlowTimer, RoomFlow};
+use crate::presence::{Profile, RoomPresence};
 use crate::round::{Audience, Delivery, Importance, Round};
 use crate::tail::{LoadedTail, Tail, TailLimits};
+use crate::typing::Typists;
 
 /// Users whose coming and going a connection was spared.
 pub(crate) type MissedPresence = BTreeSet<UserId>;
+
+/// What a timer of a room is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomTimer {
+    Flow(FlowTimer),
+    /// The end of somebody's absence.
+    Absence,
+    /// The time at which somebody is no longer believed to type.
+    Typing,
+}
+
+/// A timer of a room, of which one is set at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<Instant>);
+
+impl Alarm {
+    /// When to set the timer, given when something is due next: not if it is set.
+    pub(crate) fn set(&mut self, due: Option<Instant>) -> Option<Instant> {
+        if self.0.is_some() {
+            return None;
+        }
+        self.0 = due;
+        due
+    }
+
+    /// The timer has expired, unless it was set for a room of the same id that is no
+    /// more.
+    pub(crate) fn expired(&mut self, now: Instant) {
+        self.0 = self.0.filter(|time| *time > now);
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) presence: RoomPresence,
     pub(crate) flow: RoomFlow,
     pub(crate) asking: Asking,
+    pub(crate) typists: Typists,
+    pub(crate) absence_alarm: Alarm,
+    pub(crate) typing_alarm: Alarm,
     /// Only while somebody comes back, and a while after.
     tail: Option<Box<Tail>>,
     /// Those who are about to join and must not miss what is published until then.
@@ -61,6 +96,9 @@ impl Room {
             presence: RoomPresence::new(shards),
             flow: RoomFlow::default(),
             asking: Asking::default(),
+            typists: Typists::default(),
+            absence_alarm: Alarm::default(),
+            typing_alarm: Alarm::default(),
             tail: None,
             holds: 0,
         }
@@ -188,10 +226,26 @@ impl Room {
 
     /// Takes up an event for those who have asked for its kind, if there are any.
     pub(crate) fn push_event(&mut self, kind: EventKind, frame: EncodedFrame) {
+        self.push_event_to(Audience::Everybody, kind, frame);
+    }
+
+    /// Tells those who have asked for it that a user does not type any more.
+    pub(crate) fn announce_end_of_typing(&mut self, typist: &Profile) {
+        let frame = ServerFrame::Typing {
+            user_id: typist.user_id,
+            username: &typist.username,
+            typing: false,
+            timestamp: Utc::now(),
+        };
+        let others = Audience::EverybodyBut(typist.user_id);
+        self.push_event_to(others, EventKind::Typing, frame.encode());
+    }
+
+    fn push_event_to(&mut self, audience: Audience, kind: EventKind, frame: EncodedFrame) {
         if self.asking.for_kind(kind) {
             self.flow.push(Delivery {
                 frame,
-                audience: Audience::Everybody,
+                audience,
                 importance: Importance::Required,
                 seq: None,
                 kind: Some(kind),

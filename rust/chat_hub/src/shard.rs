@@ -17,13 +17,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
-use crate::connection::{Connection, ConnectionId, LocalLink};
+use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink};
 use crate::disconnect::DisconnectReason;
-use crate::flow::FlowTimer;
 use crate::gathering::Gathering;
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatWheel, Pulse, TICK};
 use crate::registry::Registry;
-use crate::room::MissedPresence;
+use crate::room::{MissedPresence, RoomTimer};
 use crate::round::{Round, WireForm};
 use crate::seat::{RoomSeat, Seat};
 use crate::stream::StreamSource;
@@ -69,14 +68,13 @@ pub(crate) enum Command {
     SetTimer {
         time: Instant,
         room: RoomId,
-        timer: FlowTimer,
+        timer: RoomTimer,
     },
     Topic(TopicCommand),
     Close(ConnectionId, DisconnectReason),
-    Disconnect {
-        selector: Selector,
-        reason: DisconnectReason,
-    },
+    Revoke(Selector),
+    /// Closes those in rooms that were to be closed until then.
+    Expire(Instant),
     /// Closes everybody with `ServiceRestart`, at times spread over this one.
     Dismiss {
         spread: Duration,
@@ -94,22 +92,28 @@ pub(crate) enum Selector {
     User(UserId),
     UserInRoom(UserId, RoomId),
     RoomExcept(RoomId, Arc<HashSet<UserId>>),
-    /// Those that were to be closed until then.
-    ExpiredAt(Instant),
 }
 
 impl Selector {
-    pub(crate) fn matches(&self, connection: &Connection) -> bool {
-        let Some(seat) = connection.room_seat() else {
-            return false;
-        };
+    fn matches(&self, connection: &Connection) -> bool {
+        let seat = connection.room_seat();
+        seat.is_some_and(|seat| self.selects(seat.user_id, seat.room_id))
+    }
+
+    /// Whether it is about this user in this room.
+    pub(crate) fn selects(&self, user: UserId, room: RoomId) -> bool {
         match self {
-            Self::User(user) => seat.user_id == *user,
-            Self::UserInRoom(user, room) => seat.user_id == *user && seat.room_id == *room,
-            Self::RoomExcept(room, allowed) => {
-                seat.room_id == *room && !allowed.contains(&seat.user_id)
-            }
-            Self::ExpiredAt(now) => seat.expires.get().is_some_and(|expires| expires <= *now),
+            Self::User(only) => user == *only,
+            Self::UserInRoom(only, there) => user == *only && room == *there,
+            Self::RoomExcept(there, allowed) => room == *there && !allowed.contains(&user),
+        }
+    }
+
+    /// The room it is about, unless it is about all.
+    pub(crate) fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::User(_) => None,
+            Self::UserInRoom(_, room) | Self::RoomExcept(room, _) => Some(*room),
         }
     }
 }
@@ -173,7 +177,7 @@ impl ShardState {
         match connection.room_seat() {
             Some(seat) => {
                 self.leave_room(connection, seat);
-                self.registry.leave(seat, self.index);
+                self.registry.leave(connection.reference(), seat, reason);
             }
             None => {
                 self.leave_topics(connection);
@@ -239,7 +243,15 @@ impl ShardState {
                 Err(error) => {
                     tracing::warn!(%error, "a socket could not be registered");
                     match seat {
-                        Seat::Room(seat) => self.registry.leave(&seat, self.index),
+                        Seat::Room(seat) => {
+                            let connection = ConnectionRef {
+                                id,
+                                shard: self.index,
+                                room: Some(seat.room_id),
+                            };
+                            let reason = DisconnectReason::ConnectionLost;
+                            self.registry.leave(connection, &seat, reason);
+                        }
                         Seat::Topics(_) => self.registry.count_out(self.index),
                     }
                     return;
@@ -288,11 +300,23 @@ impl ShardState {
         self.connections.borrow().get(&id).cloned()
     }
 
-    pub(crate) fn disconnect(
-        &self,
-        matches: impl Fn(&Connection) -> bool,
-        reason: DisconnectReason,
-    ) {
+    /// Closes connections to rooms, whose users are then not there any more.
+    pub(crate) fn revoke(&self, selector: &Selector) {
+        let reason = DisconnectReason::AccessRevoked;
+        self.disconnect(|connection| selector.matches(connection), reason);
+        // After this thread has seen the ends of all that it may have been about.
+        self.registry.end_absences(selector);
+    }
+
+    pub(crate) fn expire(&self, now: Instant) {
+        let is_over = |connection: &Connection| {
+            let expires = connection.room_seat().and_then(|seat| seat.expires.get());
+            expires.is_some_and(|expires| expires <= now)
+        };
+        self.disconnect(is_over, DisconnectReason::TokenExpired);
+    }
+
+    fn disconnect(&self, matches: impl Fn(&Connection) -> bool, reason: DisconnectReason) {
         let selected: Vec<Rc<Connection>> = self
             .connections
             .borrow()

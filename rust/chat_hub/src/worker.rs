@@ -16,8 +16,8 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::flow::FlowTimer;
 use crate::registry::Registry;
+use crate::room::RoomTimer;
 use crate::round::Round;
 use crate::shard::{Command, ShardState};
 
@@ -58,7 +58,7 @@ struct Worker {
     /// Rooms whose round is written here.
     written: Vec<Arc<Round>>,
     /// In the order in which they expire.
-    timers: VecDeque<(Instant, RoomId, FlowTimer)>,
+    timers: VecDeque<(Instant, RoomId, RoomTimer)>,
 }
 
 impl Worker {
@@ -127,10 +127,8 @@ impl Worker {
                     connection.disconnect(reason);
                 }
             }
-            Command::Disconnect { selector, reason } => {
-                self.state
-                    .disconnect(|connection| selector.matches(connection), reason);
-            }
+            Command::Revoke(selector) => self.state.revoke(&selector),
+            Command::Expire(now) => self.state.expire(now),
             Command::Dismiss { spread, done } => {
                 let state = Rc::clone(&self.state);
                 tokio::task::spawn_local(async move {

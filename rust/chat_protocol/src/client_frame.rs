@@ -34,6 +34,8 @@ pub enum ClientFrame {
     Ping,
     /// `{"type":"resume","since_seq":n}`: the last place the client has seen.
     Resume(Seq),
+    /// `{"type":"read","seq":n}`: the client has read everything up to this place.
+    Read(Seq),
     /// `{"type":"subscribe","events":[s,…]}`: what the client wants to get besides.
     Subscribe(EventKinds),
     /// `{"type":"auth","token":s}`: a newer token of the same user.
@@ -119,7 +121,8 @@ impl ClientFrame {
                 "message" => fields.into_message(),
                 "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
                 "ping" => Ok(Self::Ping),
-                "resume" => fields.into_resume(),
+                "resume" => place(fields.since_seq.as_ref()).map(Self::Resume),
+                "read" => place(fields.seq.as_ref()).map(Self::Read),
                 "subscribe" => fields.into_subscribe(),
                 "auth" => fields.into_auth(),
                 _ => Err(unknown_type(&kind)),
@@ -137,6 +140,11 @@ fn echo(name: &str) -> String {
     name.chars().take(MAX_ECHOED_CHARACTERS).collect()
 }
 
+fn place(value: Option<&Value>) -> Result<Seq, FrameError> {
+    let place = value.and_then(parse_integer).and_then(Seq::from_client);
+    place.ok_or(FrameError::Malformed)
+}
+
 /// The known keys of a frame; of a repeated key the last one counts, as in the
 /// JSON parsers of the clients' other servers.
 #[derive(Default)]
@@ -147,19 +155,12 @@ struct Fields {
     typing: Option<Value>,
     client_id: Option<Value>,
     since_seq: Option<Value>,
+    seq: Option<Value>,
     events: Option<Value>,
     token: Option<Value>,
 }
 
 impl Fields {
-    fn into_resume(self) -> Result<ClientFrame, FrameError> {
-        self.since_seq
-            .and_then(|value| parse_integer(&value))
-            .and_then(Seq::from_client)
-            .map(ClientFrame::Resume)
-            .ok_or(FrameError::Malformed)
-    }
-
     fn into_subscribe(self) -> Result<ClientFrame, FrameError> {
         let Some(Value::Array(names)) = self.events else {
             return Err(FrameError::Malformed);
@@ -290,6 +291,7 @@ impl<'de> Deserialize<'de> for Fields {
                         "typing" => &mut fields.typing,
                         "client_id" => &mut fields.client_id,
                         "since_seq" => &mut fields.since_seq,
+                        "seq" => &mut fields.seq,
                         "events" => &mut fields.events,
                         "token" => &mut fields.token,
                         _ => {
@@ -490,6 +492,23 @@ mod tests {
                 r#"{"type":"resume","since_seq":null}"#,
                 Err(FrameError::Malformed),
             ),
+        ] {
+            assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn reading_needs_a_place() {
+        let read = |seq| Ok(ClientFrame::Read(Seq(seq)));
+        for (frame, expected) in [
+            (r#"{"type":"read","seq":0}"#, read(0)),
+            (r#"{"type":"read","seq":"17","since_seq":3}"#, read(17)),
+            (
+                r#"{"type":"read","since_seq":3}"#,
+                Err(FrameError::Malformed),
+            ),
+            (r#"{"type":"read","seq":-1}"#, Err(FrameError::Malformed)),
+            (r#"{"type":"read","seq":[]}"#, Err(FrameError::Malformed)),
         ] {
             assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
         }

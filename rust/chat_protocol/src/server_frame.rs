@@ -83,6 +83,13 @@ pub enum ServerFrame<'a> {
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// To other connections of a user who has read in a room. `unread_count` is how
+    /// many places are behind `seq`.
+    Read {
+        room_id: RoomId,
+        seq: Seq,
+        unread_count: i64,
+    },
     Typing {
         user_id: UserId,
         username: &'a str,

@@ -1,6 +1,6 @@
 //! JSON answers in the shapes of contract section 4, keys in its order.
 
-use chat_database::{FileDetails, RoomDetails, User};
+use chat_database::{FileDetails, OwnRoom, Reading, RoomDetails, User};
 use chat_protocol::format_rest_time;
 use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
 use chrono::{DateTime, Utc};
@@ -60,6 +60,43 @@ pub(crate) struct RoomAnswer<'a> {
     updated_at: Option<DateTime<Utc>>,
     owner: Option<UserAnswer<'a>>,
     members: Vec<UserAnswer<'a>>,
+}
+
+/// A room of the caller.
+#[derive(Serialize)]
+pub(crate) struct OwnRoomAnswer<'a> {
+    #[serde(flatten)]
+    room: RoomAnswer<'a>,
+    /// Absent where it is not known.
+    #[serde(flatten)]
+    reading: Option<ReadingAnswer>,
+}
+
+/// How far the caller has read in a room.
+#[derive(Serialize)]
+pub(crate) struct ReadingAnswer {
+    last_seq: i64,
+    last_read_seq: i64,
+    unread_count: i64,
+}
+
+impl From<Reading> for ReadingAnswer {
+    fn from(reading: Reading) -> Self {
+        Self {
+            last_seq: reading.last_seq,
+            last_read_seq: reading.last_read_seq,
+            unread_count: reading.unread(),
+        }
+    }
+}
+
+impl<'a> From<&'a OwnRoom> for OwnRoomAnswer<'a> {
+    fn from(own: &'a OwnRoom) -> Self {
+        Self {
+            room: RoomAnswer::from(&own.details),
+            reading: own.reading.map(ReadingAnswer::from),
+        }
+    }
 }
 
 impl<'a> From<&'a RoomDetails> for RoomAnswer<'a> {

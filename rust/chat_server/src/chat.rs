@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::entrance::Entrance;
 use crate::files::FileLibrary;
 use crate::passwords::Passwords;
+use crate::reads::ReadMarkers;
 use crate::tails::Tails;
 
 /// The use cases of the service; the methods stand in one file per subject.
@@ -19,6 +20,7 @@ pub struct Chat {
     pub(crate) writer: MessageWriter,
     pub(crate) hub: Hub,
     pub(crate) tails: Tails,
+    pub(crate) reads: ReadMarkers,
     /// Messages that a client may have missed and get when it comes back.
     pub(crate) resume_max_messages: usize,
     pub(crate) tokens: TokenAuthority,

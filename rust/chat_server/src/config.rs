@@ -26,6 +26,8 @@ pub struct ServiceConfig {
     pub outbox_max_bytes: usize,
     /// Messages that a client may have missed and get when it comes back.
     pub resume_max_messages: usize,
+    /// How long a user whose last socket in a room has ended stays there. Zero: not at all.
+    pub presence_grace: Duration,
     /// Frames of any kind one client may send in the long run; above it the client has to wait.
     pub max_frames_per_second: u32,
     /// Whether sockets may use permessage-deflate.

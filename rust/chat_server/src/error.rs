@@ -4,7 +4,7 @@
 //! `chat_app/errors.py` into HTTP answers.
 
 use chat_database::DatabaseError;
-use chat_gateway::{PostError, Refusal};
+use chat_gateway::{PostError, ReadError, Refusal};
 use chat_hub::HubError;
 use chat_storage::StorageError;
 
@@ -57,6 +57,10 @@ pub enum ServiceError {
     StoreMissing,
     #[error("the messages of this database have no places")]
     MessagesNotNumbered,
+    #[error("it is not known what users of this database have read")]
+    ReadingNotKnown,
+    #[error("the last place of the room is {last}")]
+    PlaceBeyondRoom { last: i64 },
     #[error("the handshake is refused")]
     HandshakeRefused,
     #[error("the service is not running")]
@@ -72,7 +76,7 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const OWN_CODES: [&'static str; 22] = [
+    const OWN_CODES: [&'static str; 24] = [
         "invalid_credentials",
         "invalid_token",
         "inactive_user",
@@ -94,6 +98,8 @@ impl ServiceError {
         "upload_failed",
         "storage_unavailable",
         "messages_not_numbered",
+        "reading_not_known",
+        "place_beyond_room",
         "handshake_refused",
     ];
 
@@ -128,6 +134,8 @@ impl ServiceError {
             Self::Storage(StorageError::NotFound) => "file_not_found",
             Self::Storage(error) => error.code(),
             Self::MessagesNotNumbered => "messages_not_numbered",
+            Self::ReadingNotKnown => "reading_not_known",
+            Self::PlaceBeyondRoom { .. } => "place_beyond_room",
             Self::HandshakeRefused => "handshake_refused",
             // A client that comes again finds the service up or gone.
             Self::NotRunning => "database_unavailable",
@@ -144,6 +152,7 @@ impl ServiceError {
                 Some(declared.clone().unwrap_or_else(|| "None".to_owned()))
             }
             Self::FileTooLarge { max_bytes } => Some(megabytes(*max_bytes)),
+            Self::PlaceBeyondRoom { last } => Some(last.to_string()),
             _ => None,
         }
     }
@@ -181,6 +190,20 @@ pub(crate) fn post_error(error: &ServiceError) -> PostError {
         other => {
             tracing::error!(error = other.report(), "a message could not be stored");
             PostError::Internal
+        }
+    }
+}
+
+/// What a session is told about a marker of what was read that was not stored.
+pub(crate) fn read_error(error: &ServiceError) -> ReadError {
+    match error {
+        ServiceError::ReadingNotKnown => ReadError::NotKnown,
+        ServiceError::Database(DatabaseError::Unavailable { .. }) | ServiceError::NotRunning => {
+            ReadError::Unavailable
+        }
+        other => {
+            tracing::error!(error = other.report(), "what was read could not be stored");
+            ReadError::Internal
         }
     }
 }

@@ -18,6 +18,7 @@ mod files;
 mod low_priority;
 mod messages;
 mod passwords;
+mod reads;
 mod receipt_sweep;
 mod rooms;
 mod service;

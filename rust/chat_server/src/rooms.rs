@@ -7,7 +7,7 @@ use chat_protocol::ids::{RoomId, UserId};
 use serde::Serialize;
 
 use crate::accounts::Identity;
-use crate::answers::{RoomAnswer, UserAnswer, to_json};
+use crate::answers::{OwnRoomAnswer, RoomAnswer, UserAnswer, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
 
@@ -37,14 +37,15 @@ impl Chat {
         Ok(rooms_to_json(&self.database.list_public_rooms(page).await?))
     }
 
-    /// Array of the rooms the user is a member of, by ascending id.
+    /// Array of the rooms the user is a member of, by ascending id, each with how far the
+    /// user has read.
     ///
     /// # Errors
     /// Only of the database.
     pub async fn list_rooms_of_user(&self, identity: &Identity) -> Result<Vec<u8>, ServiceError> {
-        Ok(rooms_to_json(
-            &self.database.list_rooms_of_user(identity.user_id()).await?,
-        ))
+        let rooms = self.database.list_rooms_of_user(identity.user_id()).await?;
+        let answers: Vec<_> = rooms.iter().map(OwnRoomAnswer::from).collect();
+        Ok(to_json(&answers))
     }
 
     /// Creates a room with the caller as owner and first member; gives Room.

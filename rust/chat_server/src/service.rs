@@ -29,6 +29,7 @@ use crate::error::ServiceError;
 use crate::expiry_sweep;
 use crate::files::{FileLibrary, cleaner};
 use crate::passwords::Passwords;
+use crate::reads::{self, ReadMarkers};
 use crate::receipt_sweep;
 use crate::tails::Tails;
 
@@ -70,6 +71,7 @@ impl Service {
             shards: config.socket_threads,
             outbox_max_bytes: config.outbox_max_bytes,
             resume_max_messages: config.resume_max_messages,
+            presence_grace: config.presence_grace,
         })?;
         let chat = Arc::new(Chat {
             entrance: Entrance::open(database.clone()),
@@ -77,6 +79,7 @@ impl Service {
             writer,
             hub: hub.clone(),
             tails: Tails::default(),
+            reads: ReadMarkers::default(),
             resume_max_messages: config.resume_max_messages,
             tokens: TokenAuthority::new(
                 &config.secret_key,
@@ -97,6 +100,11 @@ impl Service {
             stopped
                 .clone()
                 .run_until_cancelled_owned(receipt_sweep::run(Arc::clone(&chat))),
+        );
+        tokio::spawn(
+            stopped
+                .clone()
+                .run_until_cancelled_owned(reads::run(Arc::clone(&chat))),
         );
         tokio::spawn(
             stopped
@@ -253,6 +261,13 @@ impl Service {
             );
         }
         self.chat.hub.shut_down(DRAIN_PATIENCE).await;
+        // What sockets have said to the last.
+        if tokio::time::timeout(FLUSH_PATIENCE, self.chat.flush_reads())
+            .await
+            .is_err()
+        {
+            tracing::warn!("what users have read was not stored in time");
+        }
         self.chat.database.close().await;
         self.stopped.cancel();
         if let Some(lock) = self.lock.write().await.take() {

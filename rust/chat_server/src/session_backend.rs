@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chat_gateway::{Admission, ChatBackend, PostDone, Receipt, Refusal};
-use chat_hub::LoadedTail;
+use chat_hub::{ConnectionRef, LoadedTail};
 use chat_protocol::MessageDraft;
 use chat_protocol::ids::{RoomId, Seq, UserId};
 
@@ -51,6 +51,10 @@ impl ChatBackend for Chat {
             done(receipt.map_err(|error| post_error(&error)))
         });
         Box::pin(self.post_from_socket(sender, room_id, draft, outcome))
+    }
+
+    fn mark_read(&self, user: UserId, room_id: RoomId, seq: Seq, from: ConnectionRef) {
+        self.gather_read(user, room_id, seq, from);
     }
 }
 

@@ -102,6 +102,7 @@ impl Service {
             shards: 1,
             outbox_max_bytes: 1024 * 1024,
             resume_max_messages: 0,
+            presence_grace: Duration::ZERO,
         })
         .expect("threads");
         let secret = || SecretString::from(SECRET);

@@ -16,6 +16,7 @@
 
 mod among;
 mod entries;
+mod markers;
 mod numbered;
 mod paged;
 pub(crate) mod postgres;
@@ -23,5 +24,6 @@ pub(crate) mod sqlite;
 
 pub(crate) use self::among::among;
 pub(crate) use self::entries::entries;
+pub(crate) use self::markers::move_markers;
 pub(crate) use self::numbered::numbered;
 pub(crate) use self::paged::paged;

@@ -7,6 +7,7 @@
 mod compat;
 mod files;
 mod messages;
+mod reading;
 mod rooms;
 mod uploads;
 mod users;

@@ -14,14 +14,6 @@ impl Database {
         query!(self, read rooms::list_public(page))
     }
 
-    /// The rooms the user is a member of, each once, by id.
-    pub async fn list_rooms_of_user(
-        &self,
-        user: UserId,
-    ) -> Result<Vec<RoomDetails>, DatabaseError> {
-        query!(self, read rooms::list_of_user(user))
-    }
-
     pub async fn find_room_details(
         &self,
         id: RoomId,

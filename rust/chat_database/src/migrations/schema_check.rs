@@ -11,7 +11,7 @@ use crate::error::DatabaseError;
 
 /// Our tables, in the order in which they refer to each other, those of
 /// [`Additions`] last.
-pub(super) const TABLES: [&str; 10] = [
+pub(super) const TABLES: [&str; 11] = [
     "users",
     "rooms",
     "user_rooms",
@@ -22,6 +22,7 @@ pub(super) const TABLES: [&str; 10] = [
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "read_markers",
 ];
 
 /// Tables that the original does not have. A role that may not create them works
@@ -44,6 +45,7 @@ const ORDER_COLUMNS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+const READING_COLUMNS: [(&str, &[&str]); 1] = [("read_markers", &["user_id", "room_id", "seq"])];
 /// What the queries do to them.
 const ORDER_PRIVILEGES: [(&str, &[&str]); 3] = [
     ("room_sequences", &["select", "update"]),
@@ -53,6 +55,9 @@ const ORDER_PRIVILEGES: [(&str, &[&str]); 3] = [
         &["select", "insert", "update", "delete"],
     ),
 ];
+
+const READING_PRIVILEGES: [(&str, &[&str]); 1] =
+    [("read_markers", &["select", "insert", "update"])];
 
 const COLUMNS: [(&str, &[&str]); 4] = [
     (
@@ -223,6 +228,8 @@ pub struct Additions {
     /// Without it messages have no numbers, and one that is sent twice is stored
     /// twice.
     pub order: bool,
+    /// Only with `order`. Without it nobody knows how far a user has read.
+    pub reading: bool,
 }
 
 /// The columns that exist, by table.
@@ -242,6 +249,11 @@ impl Columns {
     /// Whether the tables for the order of messages are there.
     pub(super) fn has_order(&self) -> bool {
         self.missing(ORDER_COLUMNS).is_empty()
+    }
+
+    /// Whether the table for how far users have read is there.
+    pub(super) fn has_reading(&self) -> bool {
+        self.missing(READING_COLUMNS).is_empty()
     }
 
     /// Finds out the layout of the files.
@@ -331,22 +343,32 @@ pub(super) fn postgres_table_oids() -> String {
 /// SQL for whether messages are numbered and this role may use the numbers; for
 /// when the tables are there.
 pub(super) fn postgres_order_is_usable() -> String {
-    let privileges: Vec<String> = ORDER_PRIVILEGES
-        .into_iter()
-        .flat_map(|(table, privileges)| {
-            privileges.iter().map(move |privilege| {
-                format!("has_table_privilege(to_regclass('{table}'), '{privilege}')")
-            })
-        })
-        .collect();
     format!(
         "exists (
              select from pg_trigger
              where tgrelid = to_regclass('messages') and tgname = 'number_messages'
                  and tgenabled <> 'D'
          ) and {}",
-        privileges.join(" and ")
+        postgres_privileges(&ORDER_PRIVILEGES)
     )
+}
+
+/// SQL for whether this role may use the table for how far users have read; for
+/// when it is there.
+pub(super) fn postgres_reading_is_usable() -> String {
+    postgres_privileges(&READING_PRIVILEGES)
+}
+
+fn postgres_privileges(needed: &[(&str, &[&str])]) -> String {
+    let privileges: Vec<String> = needed
+        .iter()
+        .flat_map(|(table, privileges)| {
+            privileges.iter().map(move |privilege| {
+                format!("has_table_privilege(to_regclass('{table}'), '{privilege}')")
+            })
+        })
+        .collect();
+    privileges.join(" and ")
 }
 
 fn oids<'a>(tables: impl IntoIterator<Item = &'a str>) -> String {

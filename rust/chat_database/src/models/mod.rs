@@ -6,6 +6,7 @@
 pub mod compat;
 mod file;
 mod message;
+mod reading;
 mod room;
 mod user;
 
@@ -13,6 +14,7 @@ pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
 pub use self::file::{FileDetails, FileRecord, NewFile};
 pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow, RECEIPT_LIFETIME};
 pub use self::message::{NewMessage, Stored, StoredMessage};
+pub use self::reading::{OwnRoom, ReadClaims, ReadOutcome, Reading};
 pub use self::room::{Joined, NewRoom, Room, RoomAccess, RoomChanges, RoomDetails};
 pub(crate) use self::room::{ROOM_COLUMNS, RoomColumns};
 pub use self::user::{Credentials, NewUser, User, UserChanges};

@@ -5,6 +5,7 @@ mod memberships;
 mod messages;
 mod order;
 mod order_properties;
+mod reading;
 mod repeats;
 mod rooms;
 mod uploads;

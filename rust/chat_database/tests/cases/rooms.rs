@@ -94,10 +94,10 @@ async fn doubled_memberships_are_listed_once() {
     let database = &fixture.database;
     let rooms = database.list_rooms_of_user(ana.id).await.expect("a list");
     assert_eq!(rooms.len(), 1);
-    assert_eq!(rooms[0].members.len(), 2);
+    assert_eq!(rooms[0].details.members.len(), 2);
     let details = database.find_room_details(room).await;
     let details = details.expect("a look-up").expect("a room");
-    assert_eq!(details.members, rooms[0].members);
+    assert_eq!(details.members, rooms[0].details.members);
     let members = database.list_members(room).await.expect("a list");
     assert_eq!(members, [ana, bo]);
 }

@@ -11,16 +11,17 @@ use crate::schema::{
 };
 
 /// Tables that the original does not have, besides those of the sibling systems.
-const ADDED_TABLES: [&str; 5] = [
+const ADDED_TABLES: [&str; 6] = [
     "pending_objects",
     "file_thumbnails",
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "read_markers",
 ];
 
 /// The tables in the order in which they are reported.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "users",
     "rooms",
     "user_rooms",
@@ -31,6 +32,7 @@ const TABLES: [&str; 10] = [
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "read_markers",
 ];
 
 /// The schema of the original, as its clients of the database know it.

@@ -79,7 +79,7 @@ async fn lossy_frames_spare_their_author() {
     let hub = hub(1 << 20);
     let mut author = join(&hub, 1, 1);
     let mut reader = join(&hub, 2, 1);
-    hub.publish_lossy(ROOM, text("typing"), UserId(1));
+    hub.publish_typing(ROOM, UserId(1), true, text("typing"));
     let permit = hub.admit(ROOM, 1).await;
     hub.publish(ROOM, message(text("after")), permit);
     settled(

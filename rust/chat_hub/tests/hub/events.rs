@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use chat_hub::{Hub, Wishes};
-use chat_protocol::ids::RoomId;
+use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EventKind, EventKinds};
 
 use crate::fixture::{Client, hub, join, join_with, message, text};
@@ -93,4 +93,50 @@ async fn asking_ends_with_the_connection() {
     hub.publish_event(ROOM, EventKind::Changes, text("changed"));
     publish(&hub, "1").await;
     assert_eq!(contents(&mut nothing, "1"), ["1"]);
+}
+
+#[tokio::test]
+async fn typing_ends_with_the_last_connection_for_those_who_asked() {
+    let hub = hub(1 << 20);
+    let mut nothing = join(&hub, 1, 1);
+    let mut typing = join_asking(&hub, 2, "typing");
+    let typist = [join_asking(&hub, 3, "typing"), join(&hub, 3, 1)];
+    hub.publish_typing(ROOM, UserId(3), true, text("types"));
+    assert_eq!(contents(&mut typing, "types"), ["types"]);
+    let [first, second] = typist;
+    drop(first);
+    publish(&hub, "1").await;
+    assert_eq!(contents(&mut typing, "1"), ["1"]);
+    drop(second);
+    assert_eq!(contents(&mut typing, "user_left"), ["typing", "user_left"]);
+    assert_eq!(
+        contents(&mut nothing, "user_left"),
+        ["types", "1", "user_left"]
+    );
+    // Nothing is left of it.
+    let again = join(&hub, 3, 1);
+    drop(again);
+    assert_eq!(contents(&mut typing, "user_left"), ["user_left"]);
+}
+
+#[tokio::test]
+async fn what_a_user_reads_is_told_wherever_the_user_is() {
+    let hub = hub(1 << 20);
+    let mut here = join_asking(&hub, 1, "read");
+    let wishes = || Wishes {
+        events: EventKinds::from_list("read"),
+        resume: None,
+    };
+    let mut there = join_with(&hub, 1, 2, wishes());
+    let mut old = join(&hub, 1, 1);
+    let mut stranger = join_asking(&hub, 2, "read");
+    drop(join_with(&hub, 1, 2, wishes()));
+    hub.publish_read(UserId(1), &text("1"), Some(here.connection));
+    hub.publish_read(UserId(1), &text("2"), None);
+    hub.publish_read(UserId(9), &text("for nobody"), None);
+    assert_eq!(contents(&mut there, "2"), ["1", "2"]);
+    publish(&hub, "end").await;
+    assert_eq!(contents(&mut here, "end"), ["2", "end"]);
+    assert_eq!(contents(&mut old, "end"), ["end"]);
+    assert_eq!(contents(&mut stranger, "end"), ["end"]);
 }

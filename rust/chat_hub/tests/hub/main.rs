@@ -5,5 +5,6 @@
 mod delivery;
 mod events;
 mod fixture;
+mod presence;
 mod resume;
 mod topics;

@@ -25,6 +25,7 @@ use crate::round::WireForm;
 use crate::seat::{RoomSeat, Seat, TopicsSeat};
 use crate::shard::ShardState;
 use crate::stream::Stream;
+use crate::sync::{spawn_local, timeout, yield_now};
 
 /// How long a connection may take to end properly before it is dropped.
 const LINGER: Duration = Duration::from_secs(5);
@@ -279,7 +280,7 @@ impl Connection {
     pub async fn finish(self: Rc<Self>) {
         // Whoever ends a session without a reason has lost its peer.
         self.disconnect(DisconnectReason::ConnectionLost);
-        let _ = tokio::time::timeout(LINGER, self.linger()).await;
+        let _ = timeout(LINGER, self.linger()).await;
         self.forget();
     }
 
@@ -307,7 +308,7 @@ impl Connection {
         loop {
             match self.try_read(&mut discarded) {
                 Ok(0) => return,
-                Ok(_) => tokio::task::yield_now().await,
+                Ok(_) => yield_now().await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.readable().await.is_err() {
                         return;
@@ -416,7 +417,7 @@ impl Connection {
             return;
         };
         if !draining.replace(true) {
-            tokio::task::spawn_local(drain(Rc::clone(self)));
+            spawn_local(drain(Rc::clone(self)));
         }
     }
 }

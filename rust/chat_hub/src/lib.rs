@@ -34,6 +34,7 @@ mod seat;
 mod shard;
 mod stream;
 mod subscriptions;
+mod sync;
 mod tail;
 mod topic;
 mod worker;

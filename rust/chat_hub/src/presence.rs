@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use chat_protocol::ids::UserId;
 
-/// Readers of a room on its first shard, above which others share the room.
-const READERS_BEFORE_SPREADING: u32 = 4096;
+use crate::sync::READERS_BEFORE_SPREADING;
 
 /// What others see of a connected user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,14 +7,11 @@
 //! is left out when much waits (typing).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chrono::Utc;
-use dashmap::{DashMap, Entry};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::{Decision, FlowTimer};
@@ -23,6 +20,7 @@ use crate::presence::{ConnectedUser, Profile};
 use crate::room::{MissedPresence, Resume, Room};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, DashMap, Entry, Instant, mpsc};
 use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
 
@@ -108,7 +106,7 @@ impl Registry {
 
     pub(crate) fn presences(&self) -> Vec<(UserId, RoomId)> {
         let mut presences = Vec::new();
-        for room in &self.rooms {
+        for room in self.rooms.iter() {
             let users = room.presence.users();
             presences.extend(users.map(|user| (user, *room.key())));
         }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
 use crate::flow::RoomFlow;
 use crate::presence::RoomPresence;
 use crate::round::{Audience, Delivery, Importance, Round};
+use crate::sync::Instant;
 use crate::tail::{LoadedTail, Tail, TailLimits};
 
 /// Users whose coming and going a connection was spared.

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
 use crate::connection::{Connection, ConnectionId, LocalLink};
@@ -27,6 +26,7 @@ use crate::room::MissedPresence;
 use crate::round::{Round, WireForm};
 use crate::seat::{RoomSeat, Seat};
 use crate::stream::StreamSource;
+use crate::sync::{Instant, sleep, spawn_local};
 use crate::topic::TopicCommand;
 
 /// Runs a session on its shard's thread until the connection has ended.
@@ -257,7 +257,7 @@ impl ShardState {
             connection.disconnect(reason);
         }
         let session = (new.session)(Rc::clone(&connection));
-        tokio::task::spawn_local(async move {
+        spawn_local(async move {
             // Also when the session panics, the connection must not stay behind.
             let guard = ForgetOnDrop(connection);
             session.await;
@@ -330,7 +330,7 @@ impl ShardState {
         self.disconnect(|_| true, DisconnectReason::ServiceRestart);
         let deadline = Instant::now() + patience;
         while !self.connections.borrow().is_empty() && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     }
 }

@@ -10,21 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::ids::RoomId;
-use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::flow::FlowTimer;
 use crate::registry::Registry;
 use crate::round::Round;
 use crate::shard::{Command, ShardState};
-
-/// Commands taken from the queue at once.
-const BATCH: usize = 256;
-/// Readers of one room, or of any topics, that are written to before other rooms and tasks get a turn.
-const READERS_PER_TURN: usize = 1024;
+use crate::sync::{BATCH, Instant, READERS_PER_TURN, mpsc, sleep_until, yield_now};
 
 /// A round that is being written.
 struct Writing {
@@ -74,7 +67,7 @@ impl Worker {
                     taken = self.queue.recv_many(&mut commands, BATCH) => if taken == 0 {
                         return;
                     },
-                    () = tokio::time::sleep_until(timer) => {}
+                    () = sleep_until(timer) => {}
                 }
             } else {
                 while commands.len() < BATCH
@@ -95,7 +88,7 @@ impl Worker {
             self.state.write_queued(READERS_PER_TURN);
             // Sessions read what has come meanwhile; only then does a written
             // round end, so that the room's next one can wait for that.
-            tokio::task::yield_now().await;
+            yield_now().await;
             for round in self.written.drain(..) {
                 if round.shard_done() {
                     self.state.registry().end_round(round.room);
@@ -175,8 +168,7 @@ impl Worker {
 }
 
 /// Serves the commands of one shard until it is told to shut down.
-pub(crate) fn run(
-    runtime: &Runtime,
+pub(crate) async fn run(
     index: usize,
     registry: Arc<Registry>,
     queue: mpsc::UnboundedReceiver<Command>,
@@ -188,11 +180,5 @@ pub(crate) fn run(
         written: Vec::new(),
         timers: VecDeque::new(),
     };
-    let tasks = LocalSet::new();
-    // A task like the sessions, so that they all take turns: after a yield the
-    // sessions whose sockets were readable have run.
-    let worker = tasks.spawn_local(worker.run());
-    if tasks.block_on(runtime, worker).is_err() {
-        tracing::error!("a socket thread ended with a panic");
-    }
+    worker.run().await;
 }

@@ -366,7 +366,8 @@ impl Registry {
     }
 
     pub(crate) fn send(&self, shard: usize, command: Command) {
-        // A shard that has ended has no connections that could miss anything.
-        let _ = self.shards[shard].queue.send(command);
+        if let Err(refused) = self.shards[shard].queue.send(command) {
+            refused.0.refuse();
+        }
     }
 }

@@ -83,6 +83,19 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Of a shard that has ended: only connections on their way to it are missed by
+    /// anybody. A socket ends by being dropped.
+    pub(crate) fn refuse(self) {
+        if let Self::Attach(attachment) = self
+            && let Link::Bridge(output) = attachment.connection.link
+            && let Some((code, text)) = DisconnectReason::ServiceRestart.close_code()
+        {
+            output.close(code, text, false);
+        }
+    }
+}
+
 /// Which connections a command is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Selector {

@@ -76,14 +76,18 @@ impl Worker {
                     commands.push(command);
                 }
             }
-            for command in commands.drain(..) {
+            let mut taken = commands.drain(..);
+            while let Some(command) = taken.next() {
                 if let Some((patience, done)) = self.take(command) {
                     self.write_everything();
                     self.state.shut_down(patience).await;
+                    taken.for_each(Command::refuse);
+                    self.refuse_what_waits();
                     let _ = done.send(());
                     return;
                 }
             }
+            drop(taken);
             self.write_turn();
             self.state.write_queued(READERS_PER_TURN);
             // Sessions read what has come meanwhile; only then does a written
@@ -127,6 +131,14 @@ impl Worker {
             Command::Shutdown { patience, done } => return Some((patience, done)),
         }
         None
+    }
+
+    /// Ends the queue. Connections that were let in too late are told.
+    fn refuse_what_waits(&mut self) {
+        self.queue.close();
+        while let Ok(command) = self.queue.try_recv() {
+            command.refuse();
+        }
     }
 
     /// A part of every round.

@@ -24,7 +24,7 @@ MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 NATIVE_SOURCES := pyproject.toml Cargo.toml Cargo.lock \
 	$(shell find rust python -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' \))
 
-.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn fuzz wheel clean
+.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn fuzz asyncapi wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ fuzz: ## Feed one parser what reaches new code (TARGET=websocket SECONDS=60; rus
 		cargo build --release -p fuzz --bin fuzz --target $$host --target-dir target/fuzz; \
 	FUZZ_TARGET=$(TARGET) target/fuzz/$$host/release/fuzz -max_total_time=$(SECONDS) -timeout=20 -max_len=4096 \
 		-artifact_prefix=target/fuzz/$(TARGET)- target/fuzz/corpus/$(TARGET) rust/fuzz/corpus/$(TARGET)
+
+asyncapi: ## Write docs/asyncapi.json from the types of the frames
+	cargo run -p asyncapi
 
 wheel: $(VENV)/.pip ## Build the wheel into dist/
 	$(MATURIN) build --release --out dist

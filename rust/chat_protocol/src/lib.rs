@@ -4,7 +4,10 @@
 //! the IzpoChat client contract (frames: its sections 6.2 to 6.4).
 
 mod client_frame;
+mod fields;
 pub mod ids;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod server_frame;
 mod timestamp;
 

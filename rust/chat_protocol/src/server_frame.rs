@@ -12,6 +12,7 @@ use crate::timestamp::format_frame_time;
 /// A frame for one or many sockets.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ServerFrame<'a> {
     /// The first frame of a new socket.
     Welcome {
@@ -28,17 +29,20 @@ pub enum ServerFrame<'a> {
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The first connection of a user to the room is there.
     UserJoined {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The last connection of a user to the room has gone.
     UserLeft {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
-    /// `file` is absent, not null, without a file; `file_id` is null then.
+    /// A message was stored. `file` is absent, not null, without a file; `file_id` is
+    /// null then.
     Message {
         id: MessageId,
         content: &'a str,
@@ -73,6 +77,7 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         history: Option<&'a str>,
     },
+    /// Another user types, or does no longer.
     Typing {
         user_id: UserId,
         username: &'a str,
@@ -80,11 +85,13 @@ pub enum ServerFrame<'a> {
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The answer to `ping`.
     Pong {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// A frame was refused.
     Error {
         message: &'a str,
         /// Of the message that was refused, if it had one.
@@ -95,6 +102,7 @@ pub enum ServerFrame<'a> {
 
 /// `sender` of a `message` frame.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sender<'a> {
     pub id: UserId,
     pub username: &'a str,
@@ -103,6 +111,7 @@ pub struct Sender<'a> {
 
 /// `file` of a `message` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileSummary {
     pub id: FileId,
     pub original_filename: String,

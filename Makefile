@@ -24,7 +24,7 @@ MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 NATIVE_SOURCES := pyproject.toml Cargo.toml Cargo.lock \
 	$(shell find rust python -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' \))
 
-.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn wheel clean
+.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn fuzz asyncapi wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,24 @@ bench: dev $(VENV)/.bench ## Measure the service against the fastest ones known 
 
 bench-churn: dev $(VENV)/.bench ## Measure the memory after a million connections
 	$(BIN)/python tests/bench/run.py churn_million
+
+# Coverage-guided fuzzing with a stable compiler: its instrumentation without a sanitizer, and libFuzzer.
+FUZZ_FLAGS := --cfg fuzzing -Cdebug-assertions -Coverflow-checks -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+SECONDS ?= 60
+
+fuzz: ## Feed one parser what reaches new code (TARGET=websocket SECONDS=60; rust/fuzz/corpus has the names)
+	@test -n "$(TARGET)" || { echo "TARGET is one of:" rust/fuzz/corpus/*/ | sed 's|rust/fuzz/corpus/||g; s|/||g'; exit 2; }
+	@mkdir -p target/fuzz/corpus/$(TARGET)
+	@# With a target named, the flags are not for build scripts and macros.
+	host=$$(rustc -vV | sed -n 's/^host: //p'); \
+	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=2 \
+		cargo build --release -p fuzz --bin fuzz --target $$host --target-dir target/fuzz; \
+	FUZZ_TARGET=$(TARGET) target/fuzz/$$host/release/fuzz -max_total_time=$(SECONDS) -timeout=20 -max_len=4096 \
+		-artifact_prefix=target/fuzz/$(TARGET)- target/fuzz/corpus/$(TARGET) rust/fuzz/corpus/$(TARGET)
+
+asyncapi: ## Write docs/asyncapi.json from the types of the frames
+	cargo run -p asyncapi
 
 wheel: $(VENV)/.pip ## Build the wheel into dist/
 	$(MATURIN) build --release --out dist

@@ -20,6 +20,8 @@ from typing import Any, Self, TypeVar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from harness import asyncapi
+
 RECEIVE_SECONDS = 10.0
 OPEN_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
@@ -43,8 +45,10 @@ def _run(work: Coroutine[Any, Any, Value]) -> Value:
 class ChatSocket:
     """One open socket of one user."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, *, in_room: bool) -> None:
         self._connection = connection
+        # The other kinds of sockets have dialects of their own.
+        self._in_room = in_room
 
     @classmethod
     def open(cls, url: str, context: ssl.SSLContext | None, **options: Any) -> Self:
@@ -65,7 +69,7 @@ class ChatSocket:
             # The connection wants to be entered; it is left by `close`, not at the end of a block.
             return await AsyncExitStack().enter_async_context(connect(url, **settings))
 
-        return cls(_run(enter()))
+        return cls(_run(enter()), in_room=asyncapi.is_room(url))
 
     # Sending ------------------------------------------------------------------------------------------------------
 
@@ -93,7 +97,10 @@ class ChatSocket:
         return text
 
     def _next(self, seconds: float) -> str | bytes:
-        return _run(asyncio.wait_for(self._connection.recv(), seconds))
+        data = _run(asyncio.wait_for(self._connection.recv(), seconds))
+        if self._in_room:
+            asyncapi.check_server_frame(data)
+        return data
 
     def receive(self, seconds: float = RECEIVE_SECONDS) -> Frame:
         """The next frame."""

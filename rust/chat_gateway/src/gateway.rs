@@ -230,9 +230,9 @@ impl Gateway {
         let (hub, backend) = (self.hub.clone(), Arc::clone(&self.backend));
         let user_id = entrant.admission.profile.user_id;
         let validity = Validity::new(self.config.session_max_age);
-        let expires = validity.end(entrant.admission.token_expires);
+        let token_expires = entrant.admission.token_expires;
         Box::new(move |connection| {
-            connection.expire_at(expires);
+            connection.expire_after(validity.left(token_expires));
             let session = Session::new(
                 hub,
                 backend,

@@ -13,6 +13,8 @@ mod backend;
 mod bridge;
 mod error;
 mod frame_budget;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod handshake;
 mod resume;

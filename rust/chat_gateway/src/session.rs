@@ -89,8 +89,8 @@ impl Session {
                 if self.hub.profile(self.user_id).as_ref() != Some(&admission.profile) {
                     self.hub.update_profile(Profile::clone(&admission.profile));
                 }
-                let expires = self.validity.end(admission.token_expires);
-                self.connection.expire_at(expires);
+                let left = self.validity.left(admission.token_expires);
+                self.connection.expire_after(left);
                 return ServerFrame::Authenticated {
                     expires_at: admission.token_expires.into(),
                     timestamp: Utc::now(),

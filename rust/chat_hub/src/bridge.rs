@@ -7,9 +7,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use chat_protocol::EncodedFrame;
+
+use crate::sync::{Mutex, MutexGuard};
 
 type WakeUp = Box<dyn Fn() + Send + Sync>;
 

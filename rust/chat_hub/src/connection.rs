@@ -15,7 +15,6 @@ use bytes::Bytes;
 use chat_protocol::ids::RoomId;
 use chat_protocol::{EncodedFrame, EventKinds, PING_FRAME, encode_close};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
 use crate::disconnect::DisconnectReason;
@@ -26,6 +25,7 @@ use crate::round::WireForm;
 use crate::seat::{RoomSeat, Seat, TopicsSeat};
 use crate::shard::ShardState;
 use crate::stream::Stream;
+use crate::sync::{Instant, spawn_local, timeout, yield_now};
 
 /// How long a connection may take to end properly before it is dropped.
 const LINGER: Duration = Duration::from_secs(5);
@@ -157,11 +157,11 @@ impl Connection {
     }
 
     /// In a room, it is closed with `TokenExpired` at the first
-    /// [`disconnect_expired`](crate::Hub::disconnect_expired) from this time on. None:
-    /// it may stay.
-    pub fn expire_at(&self, time: Option<Instant>) {
+    /// [`disconnect_expired`](crate::Hub::disconnect_expired) when so much time has
+    /// passed. None: it may stay.
+    pub fn expire_after(&self, time: Option<Duration>) {
         if let Some(seat) = self.room_seat() {
-            seat.expires.set(time);
+            seat.expires.set(time.map(|time| Instant::now() + time));
         }
     }
 
@@ -298,7 +298,7 @@ impl Connection {
     pub async fn finish(self: Rc<Self>) {
         // Whoever ends a session without a reason has lost its peer.
         self.disconnect(DisconnectReason::ConnectionLost);
-        let _ = tokio::time::timeout(LINGER, self.linger()).await;
+        let _ = timeout(LINGER, self.linger()).await;
         self.forget();
     }
 
@@ -326,7 +326,7 @@ impl Connection {
         loop {
             match self.try_read(&mut discarded) {
                 Ok(0) => return,
-                Ok(_) => tokio::task::yield_now().await,
+                Ok(_) => yield_now().await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.readable().await.is_err() {
                         return;
@@ -435,7 +435,7 @@ impl Connection {
             return;
         };
         if !draining.replace(true) {
-            tokio::task::spawn_local(drain(Rc::clone(self)));
+            spawn_local(drain(Rc::clone(self)));
         }
     }
 }

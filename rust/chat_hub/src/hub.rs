@@ -1,15 +1,13 @@
 //! The hub as the other crates see it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
@@ -18,6 +16,7 @@ use crate::registry::Registry;
 use crate::room::{Resume, Room, Wishes};
 use crate::round::{Audience, Delivery, Importance};
 use crate::shard::{Command, NewConnection, Selector};
+use crate::sync::{AtomicU64, Instant, JoinHandle, Mutex, spawn_thread};
 use crate::worker;
 
 /// Bytes of messages that may be between acceptance and the last shard's write.
@@ -135,16 +134,10 @@ impl Hub {
         let registry = Arc::new(registry);
         let mut threads = Vec::with_capacity(queues.len());
         for (index, commands) in queues.into_iter().enumerate() {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(HubError::Thread)?;
             let registry = Arc::clone(&registry);
-            let thread = std::thread::Builder::new()
-                .name(format!("chat-shard-{index}"))
-                .spawn(move || worker::run(&runtime, index, registry, commands))
-                .map_err(HubError::Thread)?;
-            threads.push(thread);
+            let name = format!("chat-shard-{index}");
+            let thread = spawn_thread(name, move || worker::run(index, registry, commands));
+            threads.push(thread.map_err(HubError::Thread)?);
         }
         let state = Arc::new(HubState {
             registry,
@@ -348,7 +341,7 @@ impl Hub {
     }
 
     /// Closes the connections to rooms whose time has come, see
-    /// [`Connection::expire_at`](crate::Connection::expire_at).
+    /// [`Connection::expire_after`](crate::Connection::expire_after).
     pub fn disconnect_expired(&self) {
         let now = Instant::now();
         self.send_to_all(|| Command::Expire(now));

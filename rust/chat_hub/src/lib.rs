@@ -35,6 +35,7 @@ mod seat;
 mod shard;
 mod stream;
 mod subscriptions;
+mod sync;
 mod tail;
 mod topic;
 mod typing;

@@ -15,12 +15,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chat_protocol::ids::UserId;
-use tokio::time::Instant;
 
 use crate::connection::ConnectionRef;
 
-/// Readers of a room on its first shard, above which others share the room.
-const READERS_BEFORE_SPREADING: u32 = 4096;
+use crate::sync::Instant;
+use crate::sync::READERS_BEFORE_SPREADING;
 
 /// What others see of a connected user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,4 +215,5 @@ pub(crate) struct ConnectedUser {
 }
 
 #[cfg(test)]
+#[path = "presence/tests.rs"]
 mod tests;

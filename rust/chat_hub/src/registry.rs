@@ -7,15 +7,12 @@
 //! is left out when much waits (typing).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
 use chrono::Utc;
-use dashmap::{DashMap, Entry};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::Decision;
@@ -24,10 +21,13 @@ use crate::presence::{Arrival, ConnectedUser, Profile};
 use crate::room::{MissedPresence, Resume, Room, RoomTimer, Wishes};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, DashMap, Entry, Instant, mpsc};
 use crate::tail::TailLimits;
 use crate::topic::{TopicCommand, Topics};
 
+#[path = "registry/healing.rs"]
 mod healing;
+#[path = "registry/reads.rs"]
 mod reads;
 
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Registry {
 
     pub(crate) fn presences(&self) -> Vec<(UserId, RoomId)> {
         let mut presences = Vec::new();
-        for room in &self.rooms {
+        for room in self.rooms.iter() {
             let users = room.presence.users();
             presences.extend(users.map(|user| (user, *room.key())));
         }
@@ -380,7 +380,8 @@ impl Registry {
     }
 
     pub(crate) fn send(&self, shard: usize, command: Command) {
-        // A shard that has ended has no connections that could miss anything.
-        let _ = self.shards[shard].queue.send(command);
+        if let Err(refused) = self.shards[shard].queue.send(command) {
+            refused.0.refuse();
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind, EventKinds, ServerFrame};
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 
 use crate::asking::Asking;
 use crate::connection::ConnectionRef;
 use crate::flow::{FlowTimer, RoomFlow};
 use crate::presence::{Profile, RoomPresence};
 use crate::round::{Audience, Delivery, Importance, Round};
+use crate::sync::Instant;
 use crate::tail::{LoadedTail, Tail, TailLimits};
 use crate::typing::Typists;
 

@@ -5,7 +5,7 @@
 //! one buffer: a write of one buffer costs the kernel less than one of many.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use chat_protocol::ids::{RoomId, Seq, UserId};
@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::{Connection, ConnectionId, ConnectionRef};
 use crate::seat::RoomSeat;
+use crate::sync::AtomicUsize;
 
 /// How a reader takes frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

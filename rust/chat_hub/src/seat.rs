@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKinds};
-use tokio::time::Instant;
 
+use crate::sync::Instant;
 use crate::topic::Topic;
 
 #[derive(Debug)]

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::bridge::BridgeOutput;
 use crate::connection::{Connection, ConnectionId, ConnectionRef, LocalLink};
@@ -26,6 +25,7 @@ use crate::room::{MissedPresence, RoomTimer};
 use crate::round::{Round, WireForm};
 use crate::seat::{RoomSeat, Seat};
 use crate::stream::StreamSource;
+use crate::sync::{Instant, sleep, sleep_until, spawn_local};
 use crate::topic::TopicCommand;
 
 /// Runs a session on its shard's thread until the connection has ended.
@@ -84,6 +84,19 @@ pub(crate) enum Command {
         patience: Duration,
         done: oneshot::Sender<()>,
     },
+}
+
+impl Command {
+    /// Of a shard that has ended: only connections on their way to it are missed by
+    /// anybody. A socket ends by being dropped.
+    pub(crate) fn refuse(self) {
+        if let Self::Attach(attachment) = self
+            && let Link::Bridge(output) = attachment.connection.link
+            && let Some((code, text)) = DisconnectReason::ServiceRestart.close_code()
+        {
+            output.close(code, text, false);
+        }
+    }
 }
 
 /// Which connections a command is about.
@@ -277,7 +290,7 @@ impl ShardState {
             connection.disconnect(reason);
         }
         let session = (new.session)(Rc::clone(&connection));
-        tokio::task::spawn_local(async move {
+        spawn_local(async move {
             // Also when the session panics, the connection must not stay behind.
             let guard = ForgetOnDrop(connection);
             session.await;
@@ -363,7 +376,7 @@ impl ShardState {
         let ids: Vec<ConnectionId> = self.connections.borrow().keys().copied().collect();
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         for (place, id) in (0..count).zip(ids) {
-            tokio::time::sleep_until(begin + spread * place / count).await;
+            sleep_until(begin + spread * place / count).await;
             if let Some(connection) = self.find(id) {
                 connection.disconnect(DisconnectReason::ServiceRestart);
             }
@@ -375,7 +388,7 @@ impl ShardState {
         self.disconnect(|_| true, DisconnectReason::ServiceRestart);
         let deadline = Instant::now() + patience;
         while !self.connections.borrow().is_empty() && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     }
 }

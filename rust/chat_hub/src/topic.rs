@@ -14,11 +14,11 @@
 use std::sync::Arc;
 
 use chat_protocol::EncodedFrame;
-use dashmap::{DashMap, Entry};
 use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::ConnectionId;
+use crate::sync::{DashMap, Entry};
 
 /// The key of a topic: bytes that only its maker understands. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

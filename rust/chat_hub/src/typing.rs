@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chat_protocol::ids::UserId;
-use tokio::time::Instant;
+
+use crate::sync::Instant;
 
 /// How long a user is believed to type who does not say so again.
 const LIFETIME: Duration = Duration::from_secs(6);

@@ -10,21 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::ids::RoomId;
-use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::registry::Registry;
 use crate::room::RoomTimer;
 use crate::round::Round;
 use crate::shard::{Command, ShardState};
-
-/// Commands taken from the queue at once.
-const BATCH: usize = 256;
-/// Readers of one room, or of any topics, that are written to before other rooms and tasks get a turn.
-const READERS_PER_TURN: usize = 1024;
+use crate::sync::{BATCH, Instant, READERS_PER_TURN, mpsc, sleep_until, spawn_local, yield_now};
 
 /// A round that is being written.
 struct Writing {
@@ -74,7 +67,7 @@ impl Worker {
                     taken = self.queue.recv_many(&mut commands, BATCH) => if taken == 0 {
                         return;
                     },
-                    () = tokio::time::sleep_until(timer) => {}
+                    () = sleep_until(timer) => {}
                 }
             } else {
                 while commands.len() < BATCH
@@ -83,19 +76,23 @@ impl Worker {
                     commands.push(command);
                 }
             }
-            for command in commands.drain(..) {
+            let mut taken = commands.drain(..);
+            while let Some(command) = taken.next() {
                 if let Some((patience, done)) = self.take(command) {
                     self.write_everything();
                     self.state.shut_down(patience).await;
+                    taken.for_each(Command::refuse);
+                    self.refuse_what_waits();
                     let _ = done.send(());
                     return;
                 }
             }
+            drop(taken);
             self.write_turn();
             self.state.write_queued(READERS_PER_TURN);
             // Sessions read what has come meanwhile; only then does a written
             // round end, so that the room's next one can wait for that.
-            tokio::task::yield_now().await;
+            yield_now().await;
             for round in self.written.drain(..) {
                 if round.shard_done() {
                     self.state.registry().end_round(round.room);
@@ -131,7 +128,7 @@ impl Worker {
             Command::Expire(now) => self.state.expire(now),
             Command::Dismiss { spread, done } => {
                 let state = Rc::clone(&self.state);
-                tokio::task::spawn_local(async move {
+                spawn_local(async move {
                     state.dismiss(spread).await;
                     let _ = done.send(());
                 });
@@ -139,6 +136,14 @@ impl Worker {
             Command::Shutdown { patience, done } => return Some((patience, done)),
         }
         None
+    }
+
+    /// Ends the queue. Connections that were let in too late are told.
+    fn refuse_what_waits(&mut self) {
+        self.queue.close();
+        while let Ok(command) = self.queue.try_recv() {
+            command.refuse();
+        }
     }
 
     /// A part of every round.
@@ -180,8 +185,7 @@ impl Worker {
 }
 
 /// Serves the commands of one shard until it is told to shut down.
-pub(crate) fn run(
-    runtime: &Runtime,
+pub(crate) async fn run(
     index: usize,
     registry: Arc<Registry>,
     queue: mpsc::UnboundedReceiver<Command>,
@@ -193,11 +197,5 @@ pub(crate) fn run(
         written: Vec::new(),
         timers: VecDeque::new(),
     };
-    let tasks = LocalSet::new();
-    // A task like the sessions, so that they all take turns: after a yield the
-    // sessions whose sockets were readable have run.
-    let worker = tasks.spawn_local(worker.run());
-    if tasks.block_on(runtime, worker).is_err() {
-        tracing::error!("a socket thread ended with a panic");
-    }
+    worker.run().await;
 }

@@ -6,10 +6,11 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::events::{EventKind, EventKinds};
+use crate::fields::{self, Integer, Place, Truth};
 use crate::ids::Seq;
 
 /// The longest `content` in Unicode characters. The contract wants at least
@@ -20,7 +21,7 @@ pub const MAX_CONTENT_CHARACTERS: usize = 131_072;
 const MAX_ECHOED_CHARACTERS: usize = 200;
 
 /// The longest `client_id` in Unicode characters. Generous for any form of UUID.
-const MAX_CLIENT_ID_CHARACTERS: usize = 128;
+pub(crate) const MAX_CLIENT_ID_CHARACTERS: usize = 128;
 
 /// A frame from a client, valid in form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +54,61 @@ pub struct MessageDraft {
     pub client_id: Option<ClientId>,
 }
 
+/// The frames as they are on the wire, each type with its fields. From here comes what
+/// docs/asyncapi.json says of them; what a field must hold besides is decided behind.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(tag = "type", rename = "ClientFrame")
+)]
+pub(crate) enum WireFrame {
+    /// Sends a message, which needs a text that is not blank, or a file. A frame
+    /// without `type` is this.
+    Message {
+        /// Blanks at both ends are dropped.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Content>"))]
+        content: Option<String>,
+        /// One of the user's own files.
+        file_id: Option<Integer>,
+        client_id: Option<ClientId>,
+    },
+    /// Says that the user types, or does no longer.
+    Typing {
+        #[serde(default)]
+        typing: Truth,
+    },
+    /// Asks for a `pong`.
+    Ping,
+    /// Asks for `resumed`, and what was missed.
+    Resume {
+        /// The last place that the client has seen.
+        since_seq: Place,
+    },
+    /// Moves the user's marker of what has been read.
+    Read { seq: Place },
+    /// Asks for events besides; answered with `subscribed`.
+    Subscribe {
+        #[cfg_attr(feature = "schema", schemars(with = "Vec<EventKind>"))]
+        events: Vec<String>,
+    },
+    /// Shows a newer token of the same user; answered with `authenticated`.
+    Auth { token: BearerToken },
+}
+
 /// A client's own name for a message: 1 to 128 characters, none a control character.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ClientId(String);
+
+impl TryFrom<String> for ClientId {
+    type Error = FrameError;
+
+    fn try_from(text: String) -> Result<Self, FrameError> {
+        Self::new(text).ok_or(FrameError::Malformed)
+    }
+}
 
 impl ClientId {
     /// None if it is empty, too long, or has control characters.
@@ -78,7 +131,9 @@ impl From<ClientId> for String {
 }
 
 /// A token as it came; it is not shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
 pub struct BearerToken(String);
 
 impl BearerToken {
@@ -114,25 +169,27 @@ impl ClientFrame {
     /// # Errors
     /// One `FrameError` for each row of contract section 6.4.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let mut fields: Fields = serde_json::from_str(text).map_err(|_| FrameError::Malformed)?;
-        match fields.kind.take() {
-            None => fields.into_message(),
-            Some(Value::String(kind)) => match kind.as_str() {
-                "message" => fields.into_message(),
-                "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
-                "ping" => Ok(Self::Ping),
-                "resume" => place(fields.since_seq.as_ref()).map(Self::Resume),
-                "read" => place(fields.seq.as_ref()).map(Self::Read),
-                "subscribe" => fields.into_subscribe(),
-                "auth" => fields.into_auth(),
-                _ => Err(unknown_type(&kind)),
-            },
-            Some(other) => Err(unknown_type(&other.to_string())),
-        }
+        Ok(match fields::parse(text)? {
+            WireFrame::Message {
+                content,
+                file_id,
+                client_id,
+            } => Self::Message(MessageDraft {
+                content: content_of(content, file_id.is_some())?,
+                file_id: file_id.map(|id| id.0),
+                client_id,
+            }),
+            WireFrame::Typing { typing } => Self::Typing(typing.0),
+            WireFrame::Ping => Self::Ping,
+            WireFrame::Resume { since_seq } => Self::Resume(since_seq.0),
+            WireFrame::Read { seq } => Self::Read(seq.0),
+            WireFrame::Subscribe { events } => Self::Subscribe(kinds_of(&events)?),
+            WireFrame::Auth { token } => Self::Auth(token),
+        })
     }
 }
 
-fn unknown_type(kind: &str) -> FrameError {
+pub(crate) fn unknown_type(kind: &str) -> FrameError {
     FrameError::UnknownType(echo(kind))
 }
 
@@ -140,84 +197,31 @@ fn echo(name: &str) -> String {
     name.chars().take(MAX_ECHOED_CHARACTERS).collect()
 }
 
-fn place(value: Option<&Value>) -> Result<Seq, FrameError> {
-    let place = value.and_then(parse_integer).and_then(Seq::from_client);
-    place.ok_or(FrameError::Malformed)
+fn kinds_of(names: &[String]) -> Result<EventKinds, FrameError> {
+    let kind = |name: &String| {
+        EventKind::from_name(name).ok_or_else(|| FrameError::UnknownEvent(echo(name)))
+    };
+    names.iter().map(kind).collect()
 }
 
-/// The known keys of a frame; of a repeated key the last one counts, as in the
-/// JSON parsers of the clients' other servers.
-#[derive(Default)]
-struct Fields {
-    kind: Option<Value>,
-    content: Option<Value>,
-    file_id: Option<Value>,
-    typing: Option<Value>,
-    client_id: Option<Value>,
-    since_seq: Option<Value>,
-    seq: Option<Value>,
-    events: Option<Value>,
-    token: Option<Value>,
-}
-
-impl Fields {
-    fn into_subscribe(self) -> Result<ClientFrame, FrameError> {
-        let Some(Value::Array(names)) = self.events else {
-            return Err(FrameError::Malformed);
-        };
-        let kind = |name: &Value| {
-            let name = name.as_str().ok_or(FrameError::Malformed)?;
-            EventKind::from_name(name).ok_or_else(|| FrameError::UnknownEvent(echo(name)))
-        };
-        let kinds: Result<EventKinds, _> = names.iter().map(kind).collect();
-        kinds.map(ClientFrame::Subscribe)
+/// The text of a message as it is stored.
+fn content_of(content: Option<String>, has_file: bool) -> Result<String, FrameError> {
+    let content = content.unwrap_or_default();
+    if content.contains('\0') {
+        return Err(FrameError::Malformed);
     }
-
-    fn into_auth(self) -> Result<ClientFrame, FrameError> {
-        match self.token {
-            Some(Value::String(token)) => Ok(ClientFrame::Auth(BearerToken(token))),
-            _ => Err(FrameError::Malformed),
-        }
+    let trimmed = content.trim_matches(is_blank);
+    if trimmed.is_empty() && !has_file {
+        return Err(FrameError::EmptyMessage);
     }
-
-    fn into_message(self) -> Result<ClientFrame, FrameError> {
-        let file_id = match self.file_id {
-            None | Some(Value::Null) => None,
-            Some(value) => Some(parse_integer(&value).ok_or(FrameError::Malformed)?),
-        };
-        let client_id = match self.client_id {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(ClientId::new(text).ok_or(FrameError::Malformed)?),
-            Some(_) => return Err(FrameError::Malformed),
-        };
-        let content = match self.content {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text,
-            Some(_) => return Err(FrameError::Malformed),
-        };
-        if content.contains('\0') {
-            return Err(FrameError::Malformed);
-        }
-        let trimmed = content.trim_matches(is_blank);
-        if trimmed.is_empty() && file_id.is_none() {
-            return Err(FrameError::EmptyMessage);
-        }
-        if trimmed.len() > MAX_CONTENT_CHARACTERS
-            && trimmed.chars().count() > MAX_CONTENT_CHARACTERS
-        {
-            return Err(FrameError::MessageTooLong);
-        }
-        let content = if trimmed.len() == content.len() {
-            content
-        } else {
-            trimmed.to_owned()
-        };
-        Ok(ClientFrame::Message(MessageDraft {
-            content,
-            file_id,
-            client_id,
-        }))
+    if trimmed.len() > MAX_CONTENT_CHARACTERS && trimmed.chars().count() > MAX_CONTENT_CHARACTERS {
+        return Err(FrameError::MessageTooLong);
     }
+    Ok(if trimmed.len() == content.len() {
+        content
+    } else {
+        trimmed.to_owned()
+    })
 }
 
 /// Blank in the sense of the original's `str.strip()`: Unicode white space and
@@ -227,7 +231,7 @@ fn is_blank(character: char) -> bool {
 }
 
 /// An integer, an integral float, or a string that holds one.
-fn parse_integer(value: &Value) -> Option<i64> {
+pub(crate) fn parse_integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number
             .as_i64()
@@ -256,57 +260,6 @@ pub fn parse_integer_text(text: &str) -> Option<i64> {
 )]
 fn integral(number: f64) -> Option<i64> {
     (number.fract() == 0.0).then_some(number as i64)
-}
-
-/// The truth value a dynamically typed server gives a JSON value.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(truth) => *truth,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(entries) => !entries.is_empty(),
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                    let slot = match key.as_ref() {
-                        "type" => &mut fields.kind,
-                        "content" => &mut fields.content,
-                        "file_id" => &mut fields.file_id,
-                        "typing" => &mut fields.typing,
-                        "client_id" => &mut fields.client_id,
-                        "since_seq" => &mut fields.since_seq,
-                        "seq" => &mut fields.seq,
-                        "events" => &mut fields.events,
-                        "token" => &mut fields.token,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *slot = Some(map.next_value()?);
-                }
-                Ok(fields)
-            }
-        }
-
-        deserializer.deserialize_map(FieldsVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,11 @@ use serde::{Serialize, Serializer};
 
 /// A kind of event that no client of the contract knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case", inline)
+)]
 pub enum EventKind {
     /// Messages are edited and deleted.
     Changes,

@@ -5,7 +5,10 @@
 
 mod client_frame;
 mod events;
+mod fields;
 pub mod ids;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod server_frame;
 mod timestamp;
 

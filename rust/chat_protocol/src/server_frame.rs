@@ -13,6 +13,7 @@ use crate::timestamp::format_frame_time;
 /// A frame for one or many sockets.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ServerFrame<'a> {
     /// The first frame of a new socket.
     Welcome {
@@ -29,17 +30,20 @@ pub enum ServerFrame<'a> {
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The first connection of a user to the room is there.
     UserJoined {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The last connection of a user to the room has gone.
     UserLeft {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
-    /// `file` is absent, not null, without a file; `file_id` is null then.
+    /// A message was stored. `file` is absent, not null, without a file; `file_id` is
+    /// null then.
     Message {
         id: MessageId,
         content: &'a str,
@@ -75,7 +79,10 @@ pub enum ServerFrame<'a> {
         history: Option<&'a str>,
     },
     /// To a connection that has asked for events: all that it gets now.
-    Subscribed { events: EventKinds },
+    Subscribed {
+        #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::events::EventKind>"))]
+        events: EventKinds,
+    },
     /// To a connection that has shown a newer token.
     Authenticated {
         #[serde(serialize_with = "frame_time")]
@@ -90,6 +97,7 @@ pub enum ServerFrame<'a> {
         seq: Seq,
         unread_count: i64,
     },
+    /// Another user types, or does no longer.
     Typing {
         user_id: UserId,
         username: &'a str,
@@ -97,11 +105,13 @@ pub enum ServerFrame<'a> {
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// The answer to `ping`.
     Pong {
         user_id: UserId,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
     },
+    /// A frame was refused.
     Error {
         message: &'a str,
         /// Of the message that was refused, if it had one.
@@ -112,6 +122,7 @@ pub enum ServerFrame<'a> {
 
 /// `sender` of a `message` frame.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sender<'a> {
     pub id: UserId,
     pub username: &'a str,
@@ -120,6 +131,7 @@ pub struct Sender<'a> {
 
 /// `file` of a `message` frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileSummary {
     pub id: FileId,
     pub original_filename: String,

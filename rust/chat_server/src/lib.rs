@@ -43,6 +43,8 @@ pub use chat_socketio::{EngineRequest, HttpAnswer};
 pub use chat_storage::{Category, GcsConfig, GcsUrls, MediaType};
 pub use config::ServiceConfig;
 pub use error::ServiceError;
+#[cfg(feature = "fuzzing")]
+pub use files::fuzzing;
 pub use files::{
     Download, DownloadHead, DownloadOutcome, DownloadRequest, Feed, StorageConfig, Upload,
     UploadForm, UploadReport,

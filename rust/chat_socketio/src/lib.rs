@@ -15,6 +15,8 @@ mod conformance;
 mod conversation;
 mod engine;
 mod face;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod half_pairs;
 mod id;
 mod namespace;

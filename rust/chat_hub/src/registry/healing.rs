@@ -3,8 +3,6 @@
 use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, UserId};
 use chrono::Utc;
-use dashmap::Entry;
-use tokio::time::Instant;
 
 use super::Registry;
 use crate::connection::ConnectionRef;
@@ -13,6 +11,7 @@ use crate::presence::Departure;
 use crate::room::{Room, RoomTimer};
 use crate::seat::RoomSeat;
 use crate::shard::Selector;
+use crate::sync::{Entry, Instant};
 
 impl Registry {
     /// Counts a reader of a room out. If it was the user's last, the user is away for a

@@ -10,6 +10,8 @@ mod allowance;
 pub(crate) mod cleaner;
 mod download;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod images;
 mod intake;
 mod library;

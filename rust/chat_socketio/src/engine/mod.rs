@@ -7,7 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod conversation;
-mod payload;
+pub(crate) mod payload;
 mod polling;
 pub(crate) mod request;
 mod session;

@@ -191,3 +191,15 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// Clients in JavaScript send the shortest text of a number; it must stay that number.
+    #[test]
+    fn numbers_are_passed_on_as_they_came(number in prop::num::f64::NORMAL) {
+        let packet = text(&format!("2[\"x\",{number:e}]"));
+        let Ok((_, ClientPacket::Event { payload, .. })) = packet else {
+            return Err(TestCaseError::fail("an event"));
+        };
+        prop_assert_eq!(payload.args[0].as_f64(), Some(number));
+    }
+}

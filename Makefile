@@ -10,6 +10,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+# The Autobahn suite's; without one, what is found.
+export PYTHON2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -24,7 +26,7 @@ MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 NATIVE_SOURCES := pyproject.toml Cargo.toml Cargo.lock \
 	$(shell find rust python -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.sql' \))
 
-.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn fuzz asyncapi wheel clean
+.PHONY: help dev run test test-rust test-python lint fmt bench bench-churn autobahn fuzz asyncapi wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +67,9 @@ bench: dev $(VENV)/.bench ## Measure the service against the fastest ones known 
 
 bench-churn: dev $(VENV)/.bench ## Measure the memory after a million connections
 	$(BIN)/python tests/bench/run.py churn_million
+
+autobahn: $(VENV)/.pip ## Run the Autobahn suite (needs Python 2: PYTHON2=..., best a pypy), write docs/autobahn.md
+	$(BIN)/python tests/autobahn/run.py
 
 # Coverage-guided fuzzing with a stable compiler: its instrumentation without a sanitizer, and libFuzzer.
 FUZZ_FLAGS := --cfg fuzzing -Cdebug-assertions -Coverflow-checks -Cpasses=sancov-module \

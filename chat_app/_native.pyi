@@ -202,15 +202,12 @@ class Core:
             RuntimeError: the core is not running; the descriptor still belongs to the caller.
         """
 
-    def open_bridge(
-        self, room_id: str, token: str | None, since_seq: str | None, *, on_output: Callable[[], object]
-    ) -> Awaitable[SocketBridge]:
+    def open_bridge(self, room_id: str, query: str, *, on_output: Callable[[], object]) -> Awaitable[SocketBridge]:
         """Open a session whose frames travel through ASGI messages instead of a descriptor.
 
         Args:
             room_id: the path segment as the client sent it.
-            token: the query parameter, if any.
-            since_seq: the query parameter of a client that comes back.
+            query: the query of the request, as the client sent it: the token, and what the client asks for.
             on_output: called from a core thread, without arguments, each time the output goes from empty to
                 non-empty; meant to be ``loop.call_soon_threadsafe`` bound to an event.
 

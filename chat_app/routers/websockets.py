@@ -35,6 +35,5 @@ async def list_online_users(caller: OnlineCaller, room_id: schemas.PathId) -> Js
 async def chat_socket(websocket: WebSocket, room_id: str) -> None:
     """Carry the frames of one session; a refused handshake is a 403, the socket is never accepted."""
     core: Core = websocket.app.state.core
-    token = websocket.query_params.get("token")
-    since = websocket.query_params.get("since_seq")
-    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, token, since, on_output=on_output))
+    query = websocket.url.query
+    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, query, on_output=on_output))

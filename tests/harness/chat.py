@@ -207,10 +207,19 @@ class Chat:
         return f"{base}{prefix}/{room_id}" + ("" if token is None else f"?token={token}")
 
     def connect(
-        self, room_id: int, user: User, *, welcomed: bool = True, since: int | None = None, **options: Any
+        self,
+        room_id: int,
+        user: User,
+        *,
+        welcomed: bool = True,
+        since: int | None = None,
+        events: str | None = None,
+        **options: Any,
     ) -> ChatSocket:
         """Open a socket; by default read its two first frames. ``close_sockets`` ends it."""
-        url = self.socket_url(room_id, user.token) + ("" if since is None else f"&since_seq={since}")
+        url = self.socket_url(room_id, user.token)
+        url += "" if since is None else f"&since_seq={since}"
+        url += "" if events is None else f"&events={events}"
         socket = ChatSocket.open(url, self.context, **options)
         self.sockets.append(socket)
         if welcomed:

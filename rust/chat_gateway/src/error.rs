@@ -29,6 +29,7 @@ pub(crate) fn frame_error(error: &FrameError) -> EncodedFrame {
             "Mensaje demasiado largo. Máximo permitido: {MAX_CONTENT_CHARACTERS} caracteres"
         )
         .into(),
+        FrameError::UnknownEvent(kind) => format!("Tipo de evento desconocido: {kind}").into(),
         FrameError::UnknownType(kind) => format!("Tipo de mensaje desconocido: {kind}").into(),
     };
     error_frame(&text, None)

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_hub::{
     AccessVersion, BridgeOutput, Connection, ConnectionRef, Heartbeat, Hub, HubError, Link,
-    NewConnection, Profile, Resume, RoomHold, SessionFactory, StreamSource,
+    NewConnection, Profile, RoomHold, SessionFactory, StreamSource, Wishes,
 };
-use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::ids::{RoomId, UserId};
 use chat_protocol::{EncodedFrame, ServerFrame};
 use chat_websocket::{Decoder, DecoderConfig};
 use chrono::Utc;
@@ -18,7 +18,7 @@ use chrono::Utc;
 use crate::backend::{Admission, ChatBackend, Refusal};
 use crate::bridge::{self, BridgeInput};
 use crate::frame_budget::FrameBudget;
-use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, parse_room_segment, parse_since};
+use crate::handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, Wish, parse_room_segment};
 use crate::resume::resume;
 use crate::session::Session;
 use crate::socket::{self, SocketInput};
@@ -50,9 +50,8 @@ pub struct GatewayConfig {
 struct Entrant {
     admission: Admission,
     version: AccessVersion,
-    /// Of a client that comes back.
-    resume: Option<Resume>,
-    /// Until it has joined.
+    wishes: Wishes,
+    /// Of a client that comes back, until it has joined.
     hold: Option<RoomHold>,
 }
 
@@ -80,13 +79,13 @@ impl Gateway {
         mut request: UpgradeRequest,
         options: &SocketOptions,
     ) {
-        let Ok((room_id, token, since)) = request.wish() else {
+        let Ok((room_id, wish)) = request.wish() else {
             return source.answer_and_close(FORBIDDEN);
         };
         if !self.hub.has_room_for(options.max_connections) {
             return source.answer_and_close(UNAVAILABLE);
         }
-        let entrant = match self.admit(room_id, &token, since).await {
+        let entrant = match self.admit(room_id, &wish).await {
             Ok(entrant) => entrant,
             Err(Refusal::Denied) => return source.answer_and_close(FORBIDDEN),
             Err(Refusal::Unavailable) => return source.answer_and_close(UNAVAILABLE),
@@ -116,25 +115,23 @@ impl Gateway {
         // Refused only if the last place was taken meanwhile; the socket is dropped then.
         let version = entrant.version;
         if let Ok(joined) = self.join(entrant, room_id, new, options.max_connections) {
-            self.recheck(version, joined, room_id, &token).await;
+            self.recheck(version, joined, room_id, &wish.token).await;
         }
     }
 
-    /// Admits a client whose frames another server carries. `since_seq` is what the
-    /// client wrote, if it comes back.
+    /// Admits a client whose frames another server carries.
     ///
     /// # Errors
     /// Why the handshake must be refused.
     pub async fn open_bridge(
         &self,
         room: &str,
-        token: Option<&str>,
-        since_seq: Option<&str>,
+        query: &str,
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, Refusal> {
         let room_id = parse_room_segment(room).ok_or(Refusal::Denied)?;
-        let token = token.ok_or(Refusal::Denied)?;
-        let entrant = self.admit(room_id, token, parse_since(since_seq)?).await?;
+        let wish = Wish::parse(query)?;
+        let entrant = self.admit(room_id, &wish).await?;
         let (input, frames) = BridgeInput::channel();
         let budget = FrameBudget::new(self.config.max_frames_per_second);
         let session = self.session(&entrant, room_id, move |connection, session| {
@@ -149,27 +146,27 @@ impl Gateway {
         let joined = self
             .join(entrant, room_id, new, None)
             .map_err(|_| Refusal::Unavailable)?;
-        self.recheck(version, joined, room_id, token).await;
+        self.recheck(version, joined, room_id, &wish.token).await;
         Ok(input)
     }
 
-    async fn admit(
-        &self,
-        room_id: RoomId,
-        token: &str,
-        since: Option<Seq>,
-    ) -> Result<Entrant, Refusal> {
+    async fn admit(&self, room_id: RoomId, wish: &Wish) -> Result<Entrant, Refusal> {
+        let token = &wish.token;
         // Read before the decision: see `recheck`.
         let version = self.hub.access_version();
         let mut entrant = Entrant {
             admission: self.backend.admit(room_id, token).await?,
             version,
-            resume: None,
+            wishes: Wishes {
+                events: wish.events,
+                resume: None,
+            },
             hold: None,
         };
-        if let Some(since) = since {
+        if let Some(since) = wish.since {
             entrant.hold = Some(self.hub.hold_room(room_id));
-            entrant.resume = Some(resume(&self.hub, &*self.backend, room_id, since).await);
+            let resume = resume(&self.hub, &*self.backend, room_id, since).await;
+            entrant.wishes.resume = Some(resume);
             // The messages go out with the joining: `recheck` would be too late.
             while self.hub.access_version() != entrant.version {
                 entrant.version = self.hub.access_version();
@@ -213,7 +210,7 @@ impl Gateway {
             welcome,
             connection,
             max_connections,
-            entrant.resume,
+            entrant.wishes,
         );
         drop(entrant.hold);
         joined
@@ -231,7 +228,7 @@ impl Gateway {
             entrant.admission.profile.user_id,
         );
         Box::new(move |connection| {
-            let session = Session::new(hub, backend, connection.reference(), user_id, room_id);
+            let session = Session::new(hub, backend, Rc::clone(&connection), user_id, room_id);
             run(connection, session)
         })
     }

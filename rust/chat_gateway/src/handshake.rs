@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use chat_protocol::ids::{RoomId, Seq};
-use chat_protocol::parse_integer_text;
+use chat_protocol::{EventKinds, parse_integer_text};
 use chat_websocket::accept_deflate;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -20,6 +20,34 @@ pub const FORBIDDEN: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 pub(crate) const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What a client asks for at the handshake, beside the room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) token: String,
+    /// Where a client that comes back wants to go on.
+    pub(crate) since: Option<Seq>,
+    pub(crate) events: EventKinds,
+}
+
+impl Wish {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// Denied if the token is missing, or the place is none.
+    pub(crate) fn parse(query: &str) -> Result<Self, Refusal> {
+        let token = last_query_value(query, "token").filter(|token| !token.is_empty());
+        let since = last_query_value(query, "since_seq");
+        let events = last_query_value(query, "events");
+        Ok(Self {
+            token: token.ok_or(Refusal::Denied)?,
+            since: parse_since(since.as_deref())?,
+            events: events
+                .map(|list| EventKinds::from_list(&list))
+                .unwrap_or_default(),
+        })
+    }
+}
 
 /// A request to speak WebSocket, on whatever path.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,25 +121,19 @@ impl UpgradeRequest {
         )
     }
 
-    /// The room, the token, and where the client wants to go on.
+    /// The room, and what is wanted there.
     ///
     /// # Errors
-    /// Denied if the first two are missing, or anything is malformed.
-    pub(crate) fn wish(&self) -> Result<(RoomId, String, Option<Seq>), Refusal> {
+    /// Denied if anything is missing or malformed.
+    pub(crate) fn wish(&self) -> Result<(RoomId, Wish), Refusal> {
         let room = parse_room(&self.path).ok_or(Refusal::Denied)?;
-        let token = last_query_value(&self.query, "token").filter(|token| !token.is_empty());
-        let since = last_query_value(&self.query, "since_seq");
-        Ok((
-            room,
-            token.ok_or(Refusal::Denied)?,
-            parse_since(since.as_deref())?,
-        ))
+        Ok((room, Wish::parse(&self.query)?))
     }
 }
 
 /// Where a client that comes back wants to go on, from the query; an error if that is
 /// no place.
-pub(crate) fn parse_since(text: Option<&str>) -> Result<Option<Seq>, Refusal> {
+fn parse_since(text: Option<&str>) -> Result<Option<Seq>, Refusal> {
     let Some(text) = text else {
         return Ok(None);
     };
@@ -152,7 +174,15 @@ pub fn last_query_value(query: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parse(path: &str) -> Option<(RoomId, String, Option<Seq>)> {
+    fn wish(since: Option<i64>) -> Wish {
+        Wish {
+            token: "abc".into(),
+            since: since.map(Seq),
+            events: EventKinds::default(),
+        }
+    }
+
+    fn parse(path: &str) -> Option<(RoomId, Wish)> {
         request(path)?.wish().ok()
     }
 
@@ -173,7 +203,7 @@ mod tests {
         ] {
             let request = request(path).expect(path);
             let found = request.wish();
-            assert_eq!(found, Ok((RoomId(7), "abc".into(), None)), "{path}");
+            assert_eq!(found, Ok((RoomId(7), wish(None))), "{path}");
             assert_eq!(request.leftover, b"rest");
             // The example of RFC 6455, section 1.3.
             assert_eq!(request.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -189,9 +219,22 @@ mod tests {
             ("since_seq=", None),
             ("since_seq=x", None),
         ] {
-            let found = parse(&format!("/ws/7?token=a&{query}"));
-            let expected = expected.map(|place| (RoomId(7), "a".into(), Some(Seq(place))));
+            let found = parse(&format!("/ws/7?token=abc&{query}"));
+            let expected = expected.map(|place| (RoomId(7), wish(Some(place))));
             assert_eq!(found, expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_client_says_what_events_it_wants() {
+        for (query, expected) in [
+            ("events=changes,read", "changes,read"),
+            ("events=changes%2Ctyping", "changes,typing"),
+            ("events=x,read,", "read"),
+            ("events=read&events=", ""),
+        ] {
+            let (_, found) = parse(&format!("/ws/7?token=abc&{query}")).expect(query);
+            assert_eq!(found.events, EventKinds::from_list(expected), "{query}");
         }
     }
 

@@ -5,9 +5,10 @@
 //! sees answers in the order of its requests. All answers go through the hub's
 //! queue for the connection, behind the publications queued before.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use chat_hub::{ConnectionRef, Hub};
+use chat_hub::{Connection, Hub};
 use chat_protocol::ids::{RoomId, Seq, UserId};
 use chat_protocol::{ClientFrame, ClientId, EncodedFrame, FrameError, ServerFrame};
 use chrono::Utc;
@@ -24,7 +25,7 @@ const MAX_MESSAGES_IN_FLIGHT: u32 = 64;
 pub(crate) struct Session {
     hub: Hub,
     backend: Arc<dyn ChatBackend>,
-    connection: ConnectionRef,
+    connection: Rc<Connection>,
     user_id: UserId,
     room_id: RoomId,
     in_flight: Arc<Semaphore>,
@@ -34,7 +35,7 @@ impl Session {
     pub(crate) fn new(
         hub: Hub,
         backend: Arc<dyn ChatBackend>,
-        connection: ConnectionRef,
+        connection: Rc<Connection>,
         user_id: UserId,
         room_id: RoomId,
     ) -> Self {
@@ -66,12 +67,12 @@ impl Session {
     async fn resume(&self, since: Seq) {
         self.messages_done().await;
         let resume = resume(&self.hub, &*self.backend, self.room_id, since).await;
-        self.hub.resume(self.connection, resume);
+        self.hub.resume(self.connection.reference(), resume);
     }
 
     async fn reply(&self, frame: EncodedFrame) {
         self.messages_done().await;
-        self.hub.reply(self.connection, frame);
+        self.hub.reply(self.connection.reference(), frame);
     }
 
     async fn messages_done(&self) {
@@ -87,7 +88,7 @@ impl MessageHandler for Session {
                 let Ok(place) = Arc::clone(&self.in_flight).acquire_owned().await else {
                     return;
                 };
-                let (hub, connection) = (self.hub.clone(), self.connection);
+                let (hub, connection) = (self.hub.clone(), self.connection.reference());
                 let client_id = draft.client_id.clone();
                 let done = Box::new(move |outcome| {
                     let answer = match (outcome, &client_id) {
@@ -112,6 +113,11 @@ impl MessageHandler for Session {
             }
             Ok(ClientFrame::Resume(since)) => {
                 self.resume(since).await;
+                return;
+            }
+            Ok(ClientFrame::Subscribe(events)) => {
+                self.messages_done().await;
+                self.connection.ask_for(events);
                 return;
             }
             Ok(ClientFrame::Ping) => ServerFrame::Pong {

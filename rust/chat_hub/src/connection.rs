@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat_protocol::ids::RoomId;
-use chat_protocol::{EncodedFrame, PING_FRAME, encode_close};
+use chat_protocol::{EncodedFrame, EventKinds, PING_FRAME, encode_close};
 use tokio::sync::Notify;
 
 use crate::bridge::BridgeOutput;
@@ -143,6 +143,15 @@ impl Connection {
             id: self.id,
             shard: self.shard.index(),
             room: self.room_seat().map(|seat| seat.room_id),
+        }
+    }
+
+    /// From now on it also gets these events, and it is told all that it gets. What is
+    /// published behind that answer reaches it.
+    pub fn ask_for(&self, events: EventKinds) {
+        if let Some(seat) = self.room_seat().filter(|_| self.is_open()) {
+            let registry = self.shard.registry();
+            registry.ask_for(self.reference(), seat, events);
         }
     }
 

@@ -16,16 +16,16 @@ impl Connection {
     pub(crate) fn deliver(self: &Rc<Self>, round: &Round) -> Result<(), DisconnectReason> {
         let portion = round.portion(self);
         match (self.link(), portion) {
-            (LocalLink::Socket { form, .. }, Portion::Common(round)) => {
-                self.write_or_queue(round.wire(*form), round.common())
+            (LocalLink::Socket { form, .. }, Portion::Common(round, events)) => {
+                self.write_or_queue(round.wire(*form, events), round.common(events))
             }
             (LocalLink::Socket { form, .. }, Portion::Own(deliveries)) => {
                 let frames = deliveries.iter().map(|delivery| form.of(&delivery.frame));
                 let wire = frames.map(AsRef::as_ref).collect::<Vec<&[u8]>>().concat();
                 self.write_or_queue(&wire, deliveries.into_iter())
             }
-            (LocalLink::Bridge(output), Portion::Common(round)) => {
-                self.push_all(output, round.common())
+            (LocalLink::Bridge(output), Portion::Common(round, events)) => {
+                self.push_all(output, round.common(events))
             }
             (LocalLink::Bridge(output), Portion::Own(deliveries)) => {
                 self.push_all(output, deliveries.into_iter())

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
 use crate::presence::Profile;
 use crate::registry::Registry;
-use crate::room::{Resume, Room};
+use crate::room::{Resume, Room, Wishes};
 use crate::round::{Audience, Delivery, Importance};
 use crate::shard::{Command, NewConnection, Selector};
 use crate::worker;
@@ -164,11 +164,11 @@ impl Hub {
         welcome: EncodedFrame,
         connection: NewConnection,
         max_connections: Option<usize>,
-        resume: Option<Resume>,
+        wishes: Wishes,
     ) -> Result<ConnectionRef, HubError> {
         self.state
             .registry
-            .join(profile, room, welcome, connection, max_connections, resume)
+            .join(profile, room, welcome, connection, max_connections, wishes)
     }
 
     /// To be held from before the newest messages are loaded until the connection
@@ -228,6 +228,7 @@ impl Hub {
                 audience,
                 importance: Importance::Required,
                 seq,
+                kind: None,
                 _permit,
             };
             if let Some((user, own)) = own {
@@ -250,6 +251,14 @@ impl Hub {
         self.state
             .registry
             .with_room(room_id, |room| room.flow.push_lossy(author, frame));
+    }
+
+    /// Sends an event to those connections in a room that have asked for its kind, in
+    /// the order of everything that is published.
+    pub fn publish_event(&self, room_id: RoomId, kind: EventKind, frame: EncodedFrame) {
+        self.state
+            .registry
+            .with_room(room_id, |room| room.push_event(kind, frame));
     }
 
     /// Sends a frame to one connection, behind everything published to its room or,

@@ -16,6 +16,7 @@
 //! The hub knows rooms, users and frames, but no HTTP, tokens, database or
 //! WebSocket decoding: a session (see `chat_gateway`) reads from a connection.
 
+mod asking;
 mod bridge;
 mod connection;
 mod deliver;
@@ -44,7 +45,7 @@ pub use disconnect::DisconnectReason;
 pub use heartbeat::Heartbeat;
 pub use hub::{AccessVersion, Hub, HubConfig, HubError, Publication, PublishPermit, RoomHold};
 pub use presence::Profile;
-pub use room::Resume;
+pub use room::{Resume, Wishes};
 pub use shard::{Link, NewConnection, SessionFactory};
 pub use stream::{Stream, StreamSource};
 pub use tail::LoadedTail;

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::{Decision, FlowTimer};
 use crate::hub::{HubConfig, HubError};
 use crate::presence::{ConnectedUser, Profile};
-use crate::room::{MissedPresence, Resume, Room};
+use crate::room::{MissedPresence, Resume, Room, Wishes};
 use crate::seat::{RoomSeat, Seat};
 use crate::shard::{Attachment, Command, NewConnection};
 use crate::tail::TailLimits;
@@ -134,8 +134,9 @@ impl Registry {
         welcome: EncodedFrame,
         connection: NewConnection,
         max_connections: Option<usize>,
-        resume: Option<Resume>,
+        wishes: Wishes,
     ) -> Result<ConnectionRef, HubError> {
+        let Wishes { events, resume } = wishes;
         let id = self.admit(max_connections)?;
         let user_id = profile.user_id;
         self.users
@@ -161,6 +162,7 @@ impl Registry {
         if room.presence.join(user_id, shard) {
             room.announce_join(user_id, timestamp);
         }
+        room.asking.count_in(events);
         let mut greeting = vec![welcome, room.users_online(timestamp)];
         let mut replayed_to = Seq::default();
         if let Some(resume) = resume {
@@ -170,7 +172,7 @@ impl Registry {
         }
         let attachment = Attachment {
             id,
-            seat: Seat::in_room(user_id, room_id, room.flow.length(), replayed_to),
+            seat: Seat::in_room(user_id, room_id, room.flow.length(), replayed_to, events),
             connection,
             greeting,
         };
@@ -211,6 +213,17 @@ impl Registry {
             for frame in room.replay(resume, &self.tail_limits).frames {
                 room.push_only(to, frame);
             }
+        });
+    }
+
+    /// See `Connection::ask_for`.
+    pub(crate) fn ask_for(&self, connection: ConnectionRef, seat: &RoomSeat, events: EventKinds) {
+        self.with_room(seat.room_id, |room| {
+            let before = seat.events.get();
+            let events = before.and(events);
+            room.asking.count_in(events.without(before));
+            seat.events.set(events);
+            room.push_only(connection, ServerFrame::Subscribed { events }.encode());
         });
     }
 
@@ -278,6 +291,7 @@ impl Registry {
         self.count_out(shard);
         let user_id = seat.user_id;
         self.with_room(seat.room_id, |room| {
+            room.asking.count_out(seat.events.get());
             // In a room that ends with the service nobody leaves: all go at once.
             if room.presence.leave(user_id, shard) && self.is_accepting() {
                 room.announce_leave(user_id, Utc::now());

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, ServerFrame};
+use chat_protocol::{EncodedFrame, EventKind, EventKinds, ServerFrame};
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use crate::asking::Asking;
 use crate::connection::ConnectionRef;
 use crate::flow::RoomFlow;
 use crate::presence::RoomPresence;
@@ -20,10 +21,19 @@ pub(crate) type MissedPresence = BTreeSet<UserId>;
 pub(crate) struct Room {
     pub(crate) presence: RoomPresence,
     pub(crate) flow: RoomFlow,
+    pub(crate) asking: Asking,
     /// Only while somebody comes back, and a while after.
     tail: Option<Box<Tail>>,
     /// Those who are about to join and must not miss what is published until then.
     holds: usize,
+}
+
+/// What a connection wants beside what every reader of its room gets.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    pub events: EventKinds,
+    /// Of a connection that comes back.
+    pub resume: Option<Resume>,
 }
 
 /// A connection that comes back.
@@ -50,6 +60,7 @@ impl Room {
         Self {
             presence: RoomPresence::new(shards),
             flow: RoomFlow::default(),
+            asking: Asking::default(),
             tail: None,
             holds: 0,
         }
@@ -143,6 +154,7 @@ impl Room {
             audience: Audience::Everybody,
             importance: Importance::Presence(user),
             seq: None,
+            kind: None,
             _permit: None,
         });
     }
@@ -169,8 +181,23 @@ impl Room {
             audience: Audience::Only(to),
             importance: Importance::Required,
             seq: None,
+            kind: None,
             _permit: None,
         });
+    }
+
+    /// Takes up an event for those who have asked for its kind, if there are any.
+    pub(crate) fn push_event(&mut self, kind: EventKind, frame: EncodedFrame) {
+        if self.asking.for_kind(kind) {
+            self.flow.push(Delivery {
+                frame,
+                audience: Audience::Everybody,
+                importance: Importance::Required,
+                seq: None,
+                kind: Some(kind),
+                _permit: None,
+            });
+        }
     }
 
     /// The list of those who are there.

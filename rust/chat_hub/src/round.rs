@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKind, EventKinds};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connection::{Connection, ConnectionId, ConnectionRef};
@@ -63,6 +63,8 @@ pub(crate) struct Delivery {
     pub(crate) importance: Importance,
     /// Of a message: its place.
     pub(crate) seq: Option<Seq>,
+    /// Of an event that connections have to ask for: its kind.
+    pub(crate) kind: Option<EventKind>,
     /// Given back when the last shard has dealt with the round.
     pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
@@ -70,6 +72,9 @@ pub(crate) struct Delivery {
 impl Delivery {
     fn is_for(&self, connection: &Connection, seat: &RoomSeat) -> bool {
         if self.seq.is_some_and(|seq| seq <= seat.replayed_to) {
+            return false;
+        }
+        if !self.is_wanted(seat.events.get()) {
             return false;
         }
         match self.audience {
@@ -81,12 +86,24 @@ impl Delivery {
         }
     }
 
+    /// Whether connections that have asked for these events get it.
+    fn is_wanted(&self, events: EventKinds) -> bool {
+        self.kind.is_none_or(|kind| events.contains(kind))
+    }
+
     pub(crate) fn is_for_most(&self) -> bool {
         matches!(
             self.audience,
             Audience::Everybody | Audience::EverybodyBut(_)
         )
     }
+}
+
+/// Frames one after the other, in either form, put together when they are needed.
+#[derive(Debug, Default)]
+struct Wire {
+    plain: OnceLock<Bytes>,
+    deflated: OnceLock<Bytes>,
 }
 
 /// Deliveries to one room, in order.
@@ -98,9 +115,12 @@ pub(crate) struct Round {
     deliveries: Vec<Delivery>,
     /// The place of the first message in it.
     first_seq: Option<Seq>,
-    /// What a reader without exception gets, in either form.
-    plain: OnceLock<Bytes>,
-    deflated: OnceLock<Bytes>,
+    /// The kinds of events in it.
+    events: EventKinds,
+    /// What a reader without exception gets, who has asked for none of these events.
+    common: Wire,
+    /// The same for those who have asked for all of them.
+    common_with_events: Wire,
     excepted: Vec<UserId>,
     targets: Vec<ConnectionRef>,
     shards_left: AtomicUsize,
@@ -124,9 +144,13 @@ impl Round {
             room,
             first,
             first_seq: deliveries.iter().find_map(|delivery| delivery.seq),
+            events: deliveries
+                .iter()
+                .filter_map(|delivery| delivery.kind)
+                .collect(),
             deliveries,
-            plain: OnceLock::new(),
-            deflated: OnceLock::new(),
+            common: Wire::default(),
+            common_with_events: Wire::default(),
             excepted,
             targets,
             shards_left: AtomicUsize::new(0),
@@ -165,8 +189,9 @@ impl Round {
                 .is_some_and(|first| first <= seat.replayed_to)
             || self.excepted.binary_search(&seat.user_id).is_ok()
             || self.has_target(connection.id());
-        if !is_exception {
-            return Portion::Common(self);
+        let events = seat.events.get().among(self.events);
+        if !is_exception && (events.is_empty() || events == self.events) {
+            return Portion::Common(self, events);
         }
         let skip = usize::try_from(missed).unwrap_or(usize::MAX);
         let own = self.deliveries.iter().skip(skip);
@@ -182,13 +207,18 @@ impl Round {
     }
 
     /// The bytes of the common portion, put together once for all who take that form.
-    pub(crate) fn wire(&self, form: WireForm) -> &Bytes {
+    pub(crate) fn wire(&self, form: WireForm, events: EventKinds) -> &Bytes {
+        let common = if events.is_empty() {
+            &self.common
+        } else {
+            &self.common_with_events
+        };
         let wire = match form {
-            WireForm::Plain => &self.plain,
-            WireForm::Deflated => &self.deflated,
+            WireForm::Plain => &common.plain,
+            WireForm::Deflated => &common.deflated,
         };
         wire.get_or_init(|| {
-            let frames = || self.common().map(|delivery| form.of(&delivery.frame));
+            let frames = || self.common(events).map(|delivery| form.of(&delivery.frame));
             let (mut first, bytes) = (frames(), frames().map(Bytes::len).sum());
             match (first.next(), first.next()) {
                 (Some(only), None) => only.clone(),
@@ -201,19 +231,19 @@ impl Round {
         })
     }
 
-    /// The deliveries of the common portion.
-    pub(crate) fn common(&self) -> impl Iterator<Item = &Delivery> {
+    /// The deliveries of the common portion, for those who have asked for these events.
+    pub(crate) fn common(&self, events: EventKinds) -> impl Iterator<Item = &Delivery> {
         self.deliveries
             .iter()
-            .filter(|delivery| delivery.is_for_most())
+            .filter(move |delivery| delivery.is_for_most() && delivery.is_wanted(events))
     }
 }
 
 /// The part of a round that is for one connection.
 #[derive(Debug)]
 pub(crate) enum Portion<'a> {
-    /// What nearly everybody gets: `wire`.
-    Common(&'a Round),
+    /// What nearly everybody gets with these events, which are all or none: `wire`.
+    Common(&'a Round, EventKinds),
     /// Less, or more.
     Own(Vec<&'a Delivery>),
 }

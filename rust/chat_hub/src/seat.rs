@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use chat_protocol::EncodedFrame;
 use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKinds};
 
 use crate::topic::Topic;
 
@@ -25,6 +25,8 @@ pub(crate) struct RoomSeat {
     pub(crate) joined_at: u64,
     /// The last message it got when it came back; later it may be published still.
     pub(crate) replayed_to: Seq,
+    /// The events that it has asked for.
+    pub(crate) events: Cell<EventKinds>,
     /// Where it stands in the shard's list of the room's readers.
     pub(crate) index: Cell<usize>,
 }
@@ -46,12 +48,14 @@ impl Seat {
         room_id: RoomId,
         joined_at: u64,
         replayed_to: Seq,
+        events: EventKinds,
     ) -> Self {
         Self::Room(RoomSeat {
             user_id,
             room_id,
             joined_at,
             replayed_to,
+            events: Cell::new(events),
             index: Cell::new(0),
         })
     }

@@ -9,14 +9,15 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::events::{EventKind, EventKinds};
 use crate::ids::Seq;
 
 /// The longest `content` in Unicode characters. The contract wants at least
 /// 100 000; the bound keeps one message far below a reader's outbox.
 pub const MAX_CONTENT_CHARACTERS: usize = 131_072;
 
-/// An unknown `type` is echoed in the error up to this many characters.
-const MAX_ECHOED_TYPE_CHARACTERS: usize = 200;
+/// An unknown name is echoed in the error up to this many characters.
+const MAX_ECHOED_CHARACTERS: usize = 200;
 
 /// The longest `client_id` in Unicode characters. Generous for any form of UUID.
 const MAX_CLIENT_ID_CHARACTERS: usize = 128;
@@ -33,6 +34,8 @@ pub enum ClientFrame {
     Ping,
     /// `{"type":"resume","since_seq":n}`: the last place the client has seen.
     Resume(Seq),
+    /// `{"type":"subscribe","events":[s,…]}`: what the client wants to get besides.
+    Subscribe(EventKinds),
 }
 
 /// A message before it is stored.
@@ -81,6 +84,8 @@ pub enum FrameError {
     MessageTooLong,
     #[error("the frame type is unknown")]
     UnknownType(String),
+    #[error("there is no such kind of event")]
+    UnknownEvent(String),
 }
 
 impl ClientFrame {
@@ -97,6 +102,7 @@ impl ClientFrame {
                 "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
                 "ping" => Ok(Self::Ping),
                 "resume" => fields.into_resume(),
+                "subscribe" => fields.into_subscribe(),
                 _ => Err(unknown_type(&kind)),
             },
             Some(other) => Err(unknown_type(&other.to_string())),
@@ -105,7 +111,11 @@ impl ClientFrame {
 }
 
 fn unknown_type(kind: &str) -> FrameError {
-    FrameError::UnknownType(kind.chars().take(MAX_ECHOED_TYPE_CHARACTERS).collect())
+    FrameError::UnknownType(echo(kind))
+}
+
+fn echo(name: &str) -> String {
+    name.chars().take(MAX_ECHOED_CHARACTERS).collect()
 }
 
 /// The known keys of a frame; of a repeated key the last one counts, as in the
@@ -118,6 +128,7 @@ struct Fields {
     typing: Option<Value>,
     client_id: Option<Value>,
     since_seq: Option<Value>,
+    events: Option<Value>,
 }
 
 impl Fields {
@@ -127,6 +138,18 @@ impl Fields {
             .and_then(Seq::from_client)
             .map(ClientFrame::Resume)
             .ok_or(FrameError::Malformed)
+    }
+
+    fn into_subscribe(self) -> Result<ClientFrame, FrameError> {
+        let Some(Value::Array(names)) = self.events else {
+            return Err(FrameError::Malformed);
+        };
+        let kind = |name: &Value| {
+            let name = name.as_str().ok_or(FrameError::Malformed)?;
+            EventKind::from_name(name).ok_or_else(|| FrameError::UnknownEvent(echo(name)))
+        };
+        let kinds: Result<EventKinds, _> = names.iter().map(kind).collect();
+        kinds.map(ClientFrame::Subscribe)
     }
 
     fn into_message(self) -> Result<ClientFrame, FrameError> {
@@ -240,6 +263,7 @@ impl<'de> Deserialize<'de> for Fields {
                         "typing" => &mut fields.typing,
                         "client_id" => &mut fields.client_id,
                         "since_seq" => &mut fields.since_seq,
+                        "events" => &mut fields.events,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -440,6 +464,24 @@ mod tests {
             ),
         ] {
             assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn events_are_asked_for_by_name() {
+        let kinds = |list| Ok(ClientFrame::Subscribe(EventKinds::from_list(list)));
+        let unknown = |name: &str| Err(FrameError::UnknownEvent(name.to_owned()));
+        for (events, expected) in [
+            (r#"["changes","typing","changes"]"#, kinds("changes,typing")),
+            ("[]", kinds("")),
+            (r#"["changes","baile"]"#, unknown("baile")),
+            (r#"[""]"#, unknown("")),
+            (r#"["changes",5]"#, Err(FrameError::Malformed)),
+            (r#""changes""#, Err(FrameError::Malformed)),
+            ("null", Err(FrameError::Malformed)),
+        ] {
+            let frame = format!(r#"{{"type":"subscribe","events":{events}}}"#);
+            assert_eq!(ClientFrame::parse(&frame), expected, "{frame}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! the IzpoChat client contract (frames: its sections 6.2 to 6.4).
 
 mod client_frame;
+mod events;
 pub mod ids;
 mod server_frame;
 mod timestamp;
@@ -11,6 +12,7 @@ mod timestamp;
 pub use client_frame::{
     ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft, parse_integer_text,
 };
+pub use events::{EventKind, EventKinds};
 pub use server_frame::{FileSummary, OnlineUser, Sender, ServerFrame};
 pub use timestamp::{format_frame_time, format_rest_time};
 

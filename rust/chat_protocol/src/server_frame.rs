@@ -6,6 +6,7 @@ use chat_websocket::EncodedFrame;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
+use crate::events::EventKinds;
 use crate::ids::{FileId, MessageId, RoomId, Seq, UserId};
 use crate::timestamp::format_frame_time;
 
@@ -73,6 +74,8 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         history: Option<&'a str>,
     },
+    /// To a connection that has asked for events: all that it gets now.
+    Subscribed { events: EventKinds },
     Typing {
         user_id: UserId,
         username: &'a str,

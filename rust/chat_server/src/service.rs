@@ -171,12 +171,11 @@ impl Service {
     pub async fn open_bridge(
         &self,
         room: &str,
-        token: Option<&str>,
-        since_seq: Option<&str>,
+        query: &str,
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, ServiceError> {
         self.gateway
-            .open_bridge(room, token, since_seq, output)
+            .open_bridge(room, query, output)
             .await
             .map_err(|_| ServiceError::HandshakeRefused)
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod delivery;
+mod events;
 mod fixture;
 mod resume;
 mod topics;

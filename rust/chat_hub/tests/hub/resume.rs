@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chat_hub::{Hub, LoadedTail, Publication, Resume};
+use chat_hub::{Hub, LoadedTail, Publication, Resume, Wishes};
 use chat_protocol::ids::{RoomId, Seq, UserId};
 
-use crate::fixture::{Client, come_back, hub, join, text};
+use crate::fixture::{Client, hub, join, join_with, text};
 
 const ROOM: RoomId = RoomId(1);
 
@@ -20,6 +20,14 @@ fn resume(since: i64, loaded: Option<std::ops::RangeInclusive<i64>>) -> Resume {
         }),
         history: "there".to_owned(),
     }
+}
+
+fn come_back(hub: &Hub, user: i32, room: i32, resume: Resume) -> Client {
+    let wishes = Wishes {
+        resume: Some(resume),
+        ..Wishes::default()
+    };
+    join_with(hub, user, room, wishes)
 }
 
 async fn publish(hub: &Hub, seq: i64) {
@@ -62,7 +70,7 @@ fn places(client: &mut Client, count: usize) -> Vec<i64> {
 #[tokio::test]
 async fn what_was_missed_comes_before_what_is_new() {
     let hub = hub(1 << 20);
-    let mut client = come_back(&hub, 1, 1, Some(resume(2, Some(1..=5))));
+    let mut client = come_back(&hub, 1, 1, resume(2, Some(1..=5)));
     publish(&hub, 6).await;
     resumed(&mut client, 2, 5, true);
     assert_eq!(places(&mut client, 4), [3, 4, 5, 6]);
@@ -71,10 +79,10 @@ async fn what_was_missed_comes_before_what_is_new() {
 #[tokio::test]
 async fn the_next_one_needs_no_database() {
     let hub = hub(1 << 20);
-    let _first = come_back(&hub, 1, 1, Some(resume(2, Some(1..=5))));
+    let _first = come_back(&hub, 1, 1, resume(2, Some(1..=5)));
     publish(&hub, 6).await;
     assert!(!hub.needs_tail(ROOM, Seq(0)));
-    let mut second = come_back(&hub, 2, 1, Some(resume(4, None)));
+    let mut second = come_back(&hub, 2, 1, resume(4, None));
     resumed(&mut second, 4, 6, true);
     assert_eq!(places(&mut second, 2), [5, 6]);
 }
@@ -84,7 +92,7 @@ async fn what_was_replayed_before_it_is_published_comes_once() {
     let hub = hub(1 << 20);
     let mut other = join(&hub, 2, 1);
     // Stored already and so in the database; on its way to the hub.
-    let mut client = come_back(&hub, 1, 1, Some(resume(4, Some(3..=6))));
+    let mut client = come_back(&hub, 1, 1, resume(4, Some(3..=6)));
     publish(&hub, 6).await;
     publish(&hub, 7).await;
     resumed(&mut client, 4, 6, true);
@@ -97,7 +105,7 @@ async fn a_held_room_keeps_what_is_published_though_nobody_is_there() {
     let hub = hub(1 << 20);
     let hold = hub.hold_room(ROOM);
     publish(&hub, 6).await;
-    let mut client = come_back(&hub, 1, 1, Some(resume(3, Some(1..=5))));
+    let mut client = come_back(&hub, 1, 1, resume(3, Some(1..=5)));
     drop(hold);
     resumed(&mut client, 3, 6, true);
     assert_eq!(places(&mut client, 3), [4, 5, 6]);
@@ -115,14 +123,14 @@ async fn a_hold_that_ends_leaves_nothing_behind() {
 async fn too_much_to_replay_is_said() {
     let hub = hub(1 << 20);
     // The hub of the tests keeps a hundred.
-    let mut client = come_back(&hub, 1, 1, Some(resume(2, Some(1..=200))));
+    let mut client = come_back(&hub, 1, 1, resume(2, Some(1..=200)));
     publish(&hub, 201).await;
     resumed(&mut client, 2, 200, false);
     assert_eq!(places(&mut client, 1), [201]);
 
-    let mut unknown = come_back(&hub, 2, 2, Some(resume(9, None)));
+    let mut unknown = come_back(&hub, 2, 2, resume(9, None));
     resumed(&mut unknown, 9, 9, false);
-    let mut ahead = come_back(&hub, 3, 1, Some(resume(500, None)));
+    let mut ahead = come_back(&hub, 3, 1, resume(500, None));
     resumed(&mut ahead, 500, 201, false);
 }
 
@@ -187,7 +195,7 @@ async fn nothing_is_missed_or_doubled_at_any_moment() {
             .then(|| (newest - LOADED + 1).max(1)..=newest);
         tokio::time::sleep(Duration::from_micros(500)).await;
         let user = i32::try_from(clients.len()).unwrap() + 1;
-        clients.push(come_back(&hub, user, 1, Some(resume(since, loaded))));
+        clients.push(come_back(&hub, user, 1, resume(since, loaded)));
         drop(hold);
     }
     publisher.await.unwrap();

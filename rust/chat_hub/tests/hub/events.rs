@@ -1,0 +1,96 @@
+//! Who gets the events that connections have to ask for.
+
+use std::io::Write as _;
+
+use chat_hub::{Hub, Wishes};
+use chat_protocol::ids::RoomId;
+use chat_protocol::{EventKind, EventKinds};
+
+use crate::fixture::{Client, hub, join, join_with, message, text};
+
+const ROOM: RoomId = RoomId(1);
+
+fn join_asking(hub: &Hub, user: i32, events: &str) -> Client {
+    let wishes = Wishes {
+        events: EventKinds::from_list(events),
+        resume: None,
+    };
+    join_with(hub, user, 1, wishes)
+}
+
+async fn publish(hub: &Hub, content: &str) {
+    let permit = hub.admit(ROOM, 1).await;
+    hub.publish(ROOM, message(text(content)), permit);
+}
+
+/// What stands in the next frames that are not announcements, as far as `last`.
+fn contents(client: &mut Client, last: &str) -> Vec<String> {
+    let mut contents = Vec::new();
+    while contents.last().is_none_or(|content| content != last) {
+        let next = client.next();
+        if !["welcome", "users_online", "user_joined"].contains(&next.as_str()) {
+            contents.push(next);
+        }
+    }
+    contents
+}
+
+#[tokio::test]
+async fn events_reach_those_who_asked_among_everything_else() {
+    let hub = hub(1 << 20);
+    let mut nothing = join(&hub, 1, 1);
+    let mut changes = join_asking(&hub, 2, "changes");
+    let mut both = join_asking(&hub, 3, "changes,read");
+    // While it is on its way to the database, the room waits for it: one round.
+    let permit = hub.admit(ROOM, 1).await;
+    publish(&hub, "1").await;
+    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
+    hub.publish_event(ROOM, EventKind::Read, text("read"));
+    hub.publish_event(ROOM, EventKind::Typing, text("for nobody"));
+    hub.publish(ROOM, message(text("2")), permit);
+    // And one in which there is nothing for most.
+    hub.publish_event(ROOM, EventKind::Changes, text("changed again"));
+    publish(&hub, "3").await;
+    assert_eq!(contents(&mut nothing, "3"), ["1", "2", "3"]);
+    assert_eq!(
+        contents(&mut changes, "3"),
+        ["1", "changed", "2", "changed again", "3"]
+    );
+    assert_eq!(
+        contents(&mut both, "3"),
+        ["1", "changed", "read", "2", "changed again", "3"]
+    );
+}
+
+#[tokio::test]
+async fn an_open_connection_can_ask() {
+    let hub = hub(1 << 20);
+    let mut client = join(&hub, 1, 1);
+    hub.publish_event(ROOM, EventKind::Changes, text("before"));
+    for (asked, answered) in [("read", "read"), ("changes,read", "changes,read")] {
+        client.stream.write_all(asked.as_bytes()).unwrap();
+        let answer = loop {
+            let frame = client.json();
+            if frame["type"] == "subscribed" {
+                break frame;
+            }
+        };
+        let events: Vec<&str> = answered.split(',').collect();
+        assert_eq!(answer["events"], serde_json::json!(events));
+    }
+    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
+    hub.publish_event(ROOM, EventKind::Read, text("read"));
+    publish(&hub, "1").await;
+    assert_eq!(contents(&mut client, "1"), ["changed", "read", "1"]);
+}
+
+#[tokio::test]
+async fn asking_ends_with_the_connection() {
+    let hub = hub(1 << 20);
+    let mut nothing = join(&hub, 1, 1);
+    drop(join_asking(&hub, 2, "changes"));
+    assert_eq!(contents(&mut nothing, "user_left"), ["user_left"]);
+    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
+    publish(&hub, "1").await;
+    assert_eq!(contents(&mut nothing, "1"), ["1"]);
+}

@@ -103,6 +103,9 @@ trait Migrate: Connection + MigrationHarness<Self::Backend> {
     /// the tables are there.
     fn order_is_usable(&mut self) -> QueryResult<bool>;
 
+    /// Whether this role may change messages; for when the tables are there.
+    fn changes_are_usable(&mut self) -> QueryResult<bool>;
+
     /// Locks the counters of these rooms until the end of the transaction.
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()>;
 
@@ -133,15 +136,17 @@ where
                 "the database user may not change the schema: starting with the tables as they \
                  are, possibly without indexes that make long lists fast, without thumbnails, \
                  without the list of objects that an interrupted upload leaves behind, and \
-                 without numbered messages"
+                 without numbered messages, and without changes of messages"
             );
         }
     }
     let after = connection.columns()?;
     let file_layout = after.check()?;
+    let order = after.has_order() && connection.order_is_usable()?;
     let additions = Additions {
         uploads: after.has_uploads(),
-        order: after.has_order() && connection.order_is_usable()?,
+        order,
+        changes: order && after.has_changes() && connection.changes_are_usable()?,
     };
     if additions.order {
         numbering::number_old_messages(connection)?;
@@ -244,6 +249,15 @@ impl Migrate for SyncPgConnection {
         Ok(row.answer)
     }
 
+    fn changes_are_usable(&mut self) -> QueryResult<bool> {
+        let sql = format!(
+            "select {} as answer",
+            schema_check::postgres_changes_are_usable()
+        );
+        let row: Answer = sql_query(sql).get_result(self)?;
+        Ok(row.answer)
+    }
+
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()> {
         // In the order in which the trigger takes them.
         self.batch_execute(&format!(
@@ -295,6 +309,10 @@ impl Migrate for SqliteConnection {
         )
         .get_result(self)?;
         Ok(row.answer)
+    }
+
+    fn changes_are_usable(&mut self) -> QueryResult<bool> {
+        Ok(true)
     }
 
     fn lock_counters(&mut self, _rooms: &RangeInclusive<i32>) -> QueryResult<()> {

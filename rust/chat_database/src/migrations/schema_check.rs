@@ -11,7 +11,7 @@ use crate::error::DatabaseError;
 
 /// Our tables, in the order in which they refer to each other, those of
 /// [`Additions`] last.
-pub(super) const TABLES: [&str; 10] = [
+pub(super) const TABLES: [&str; 13] = [
     "users",
     "rooms",
     "user_rooms",
@@ -22,6 +22,9 @@ pub(super) const TABLES: [&str; 10] = [
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// Tables that the original does not have. A role that may not create them works
@@ -44,7 +47,41 @@ const ORDER_COLUMNS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
+const CHANGE_COLUMNS: [(&str, &[&str]); 3] = [
+    ("room_changes", &["room_id", "last_change"]),
+    (
+        "message_changes",
+        &[
+            "message_id",
+            "room_id",
+            "seq",
+            "change",
+            "edited_at",
+            "deleted_at",
+            "deleted_by",
+        ],
+    ),
+    (
+        "change_receipts",
+        &[
+            "user_id",
+            "room_id",
+            "client_id",
+            "message_id",
+            "seq",
+            "change",
+            "changed_at",
+            "created_at",
+        ],
+    ),
+];
 /// What the queries do to them.
+const CHANGE_PRIVILEGES: [(&str, &[&str]); 4] = [
+    ("messages", &["update"]),
+    ("room_changes", &["select", "insert", "update"]),
+    ("message_changes", &["select", "insert", "update"]),
+    ("change_receipts", &["select", "insert", "update", "delete"]),
+];
 const ORDER_PRIVILEGES: [(&str, &[&str]); 3] = [
     ("room_sequences", &["select", "update"]),
     ("message_sequence", &["select", "insert"]),
@@ -223,6 +260,8 @@ pub struct Additions {
     /// Without it messages have no numbers, and one that is sent twice is stored
     /// twice.
     pub order: bool,
+    /// Without it messages stay as they are. Only where `order` is.
+    pub changes: bool,
 }
 
 /// The columns that exist, by table.
@@ -242,6 +281,11 @@ impl Columns {
     /// Whether the tables for the order of messages are there.
     pub(super) fn has_order(&self) -> bool {
         self.missing(ORDER_COLUMNS).is_empty()
+    }
+
+    /// Whether the tables for changes of messages are there.
+    pub(super) fn has_changes(&self) -> bool {
+        self.missing(CHANGE_COLUMNS).is_empty()
     }
 
     /// Finds out the layout of the files.
@@ -331,22 +375,31 @@ pub(super) fn postgres_table_oids() -> String {
 /// SQL for whether messages are numbered and this role may use the numbers; for
 /// when the tables are there.
 pub(super) fn postgres_order_is_usable() -> String {
-    let privileges: Vec<String> = ORDER_PRIVILEGES
-        .into_iter()
-        .flat_map(|(table, privileges)| {
-            privileges.iter().map(move |privilege| {
-                format!("has_table_privilege(to_regclass('{table}'), '{privilege}')")
-            })
-        })
-        .collect();
     format!(
         "exists (
              select from pg_trigger
              where tgrelid = to_regclass('messages') and tgname = 'number_messages'
                  and tgenabled <> 'D'
          ) and {}",
-        privileges.join(" and ")
+        has_privileges(&ORDER_PRIVILEGES)
     )
+}
+
+/// SQL for whether this role may change messages; for when the tables are there.
+pub(super) fn postgres_changes_are_usable() -> String {
+    has_privileges(&CHANGE_PRIVILEGES)
+}
+
+fn has_privileges(needed: &[(&str, &[&str])]) -> String {
+    let privileges: Vec<String> = needed
+        .iter()
+        .flat_map(|(table, privileges)| {
+            privileges.iter().map(move |privilege| {
+                format!("has_table_privilege(to_regclass('{table}'), '{privilege}')")
+            })
+        })
+        .collect();
+    privileges.join(" and ")
 }
 
 fn oids<'a>(tables: impl IntoIterator<Item = &'a str>) -> String {

@@ -31,6 +31,7 @@ async fn an_empty_file_gets_all_tables_once() {
     let all = Additions {
         uploads: true,
         order: true,
+        changes: true,
     };
     assert_eq!(first.additions, all);
     let second = migrate_sqlite(&pool).await.expect("it migrates again");

@@ -11,16 +11,19 @@ use crate::schema::{
 };
 
 /// Tables that the original does not have, besides those of the sibling systems.
-const ADDED_TABLES: [&str; 5] = [
+const ADDED_TABLES: [&str; 8] = [
     "pending_objects",
     "file_thumbnails",
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// The tables in the order in which they are reported.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 13] = [
     "users",
     "rooms",
     "user_rooms",
@@ -31,6 +34,9 @@ const TABLES: [&str; 10] = [
     "room_sequences",
     "message_sequence",
     "message_receipts",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// The schema of the original, as its clients of the database know it.

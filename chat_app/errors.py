@@ -89,6 +89,11 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "upload_stalled": UPLOAD_STALLED,
     "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
     "messages_not_numbered": ErrorAnswer(501, "Messages are not numbered in this database"),
+    "message_not_found": ErrorAnswer(404, "Mensaje no encontrado"),
+    "not_message_sender": ErrorAnswer(403, "No tienes permisos para modificar este mensaje"),
+    # Over REST a message may be empty, as when it is sent.
+    "empty_message": ErrorAnswer(400, "Mensaje vacío"),
+    "changes_unavailable": ErrorAnswer(501, "Messages cannot be changed in this database"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,
     "internal": _INTERNAL,

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKinds, Position, ServerFrame};
 use chrono::Utc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::mpsc;
@@ -164,11 +164,11 @@ impl Registry {
         }
         room.asking.count_in(events);
         let mut greeting = vec![welcome, room.users_online(timestamp)];
-        let mut replayed_to = Seq::default();
+        let mut replayed_to = (Seq::default(), Change::default());
         if let Some(resume) = resume {
             let replay = room.replay(resume, &self.tail_limits);
             greeting.extend(replay.frames);
-            replayed_to = replay.to;
+            replayed_to = (replay.to, replay.to_change);
         }
         let attachment = Attachment {
             id,
@@ -199,7 +199,7 @@ impl Registry {
     }
 
     /// See `Hub::needs_tail`.
-    pub(crate) fn needs_tail(&self, id: RoomId, since: Seq) -> bool {
+    pub(crate) fn needs_tail(&self, id: RoomId, since: Position) -> bool {
         let room = self.rooms.get(&id);
         room.is_none_or(|room| room.needs_loading(since))
     }

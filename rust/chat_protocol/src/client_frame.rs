@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::events::{EventKind, EventKinds};
-use crate::ids::Seq;
+use crate::ids::{Change, Seq};
 
 /// The longest `content` in Unicode characters. The contract wants at least
 /// 100 000; the bound keeps one message far below a reader's outbox.
@@ -32,8 +32,11 @@ pub enum ClientFrame {
     Typing(bool),
     /// `{"type":"ping"}`
     Ping,
-    /// `{"type":"resume","since_seq":n}`: the last place the client has seen.
-    Resume(Seq),
+    /// `{"type":"edit","id":n,"content":s,"client_id":s?}` or
+    /// `{"type":"delete","id":n,"client_id":s?}`.
+    Change(ChangeDraft),
+    /// `{"type":"resume","since_seq":n,"since_change":n?}`.
+    Resume(Position),
     /// `{"type":"subscribe","events":[s,…]}`: what the client wants to get besides.
     Subscribe(EventKinds),
 }
@@ -47,6 +50,26 @@ pub struct MessageDraft {
     pub file_id: Option<i64>,
     /// What the client calls the message; sent again, it is the same message.
     pub client_id: Option<ClientId>,
+}
+
+/// A change of a message before it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeDraft {
+    /// The number the client sent; it may name no message.
+    pub id: i64,
+    /// What the message is to say, trimmed at both ends; none to delete it.
+    pub content: Option<String>,
+    /// What the client calls the change; sent again, it is the same one.
+    pub client_id: Option<ClientId>,
+}
+
+/// What a client that comes back has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The place of the last message.
+    pub seq: Seq,
+    /// The place of the last change, if it wants to know of changes.
+    pub change: Option<Change>,
 }
 
 /// A client's own name for a message: 1 to 128 characters, none a control character.
@@ -101,6 +124,8 @@ impl ClientFrame {
                 "message" => fields.into_message(),
                 "typing" => Ok(Self::Typing(fields.typing.as_ref().is_some_and(is_truthy))),
                 "ping" => Ok(Self::Ping),
+                "edit" => fields.into_change(true),
+                "delete" => fields.into_change(false),
                 "resume" => fields.into_resume(),
                 "subscribe" => fields.into_subscribe(),
                 _ => Err(unknown_type(&kind)),
@@ -127,17 +152,41 @@ struct Fields {
     file_id: Option<Value>,
     typing: Option<Value>,
     client_id: Option<Value>,
+    id: Option<Value>,
     since_seq: Option<Value>,
+    since_change: Option<Value>,
     events: Option<Value>,
 }
 
 impl Fields {
     fn into_resume(self) -> Result<ClientFrame, FrameError> {
-        self.since_seq
+        let seq = self
+            .since_seq
             .and_then(|value| parse_integer(&value))
             .and_then(Seq::from_client)
-            .map(ClientFrame::Resume)
-            .ok_or(FrameError::Malformed)
+            .ok_or(FrameError::Malformed)?;
+        let change = match self.since_change {
+            None => None,
+            Some(value) => {
+                let place = parse_integer(&value).and_then(Change::from_client);
+                Some(place.ok_or(FrameError::Malformed)?)
+            }
+        };
+        Ok(ClientFrame::Resume(Position { seq, change }))
+    }
+
+    fn into_change(self, is_edit: bool) -> Result<ClientFrame, FrameError> {
+        let id = self.id.as_ref().and_then(parse_integer);
+        let content = match self.content {
+            _ if !is_edit => None,
+            Some(Value::String(text)) => Some(trimmed(text)?),
+            _ => return Err(FrameError::Malformed),
+        };
+        Ok(ClientFrame::Change(ChangeDraft {
+            id: id.ok_or(FrameError::Malformed)?,
+            content,
+            client_id: parse_client_id(self.client_id)?,
+        }))
     }
 
     fn into_subscribe(self) -> Result<ClientFrame, FrameError> {
@@ -157,38 +206,48 @@ impl Fields {
             None | Some(Value::Null) => None,
             Some(value) => Some(parse_integer(&value).ok_or(FrameError::Malformed)?),
         };
-        let client_id = match self.client_id {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(ClientId::new(text).ok_or(FrameError::Malformed)?),
-            Some(_) => return Err(FrameError::Malformed),
-        };
+        let client_id = parse_client_id(self.client_id)?;
         let content = match self.content {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text,
             Some(_) => return Err(FrameError::Malformed),
         };
-        if content.contains('\0') {
-            return Err(FrameError::Malformed);
-        }
-        let trimmed = content.trim_matches(is_blank);
-        if trimmed.is_empty() && file_id.is_none() {
+        let content = trimmed(content)?;
+        if content.is_empty() && file_id.is_none() {
             return Err(FrameError::EmptyMessage);
         }
-        if trimmed.len() > MAX_CONTENT_CHARACTERS
-            && trimmed.chars().count() > MAX_CONTENT_CHARACTERS
-        {
-            return Err(FrameError::MessageTooLong);
-        }
-        let content = if trimmed.len() == content.len() {
-            content
-        } else {
-            trimmed.to_owned()
-        };
         Ok(ClientFrame::Message(MessageDraft {
             content,
             file_id,
             client_id,
         }))
+    }
+}
+
+/// A text as it is stored.
+fn trimmed(content: String) -> Result<String, FrameError> {
+    if content.contains('\0') {
+        return Err(FrameError::Malformed);
+    }
+    let trimmed = content.trim_matches(is_blank);
+    if trimmed.len() > MAX_CONTENT_CHARACTERS && trimmed.chars().count() > MAX_CONTENT_CHARACTERS {
+        return Err(FrameError::MessageTooLong);
+    }
+    Ok(if trimmed.len() == content.len() {
+        content
+    } else {
+        trimmed.to_owned()
+    })
+}
+
+fn parse_client_id(value: Option<Value>) -> Result<Option<ClientId>, FrameError> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => {
+            let client_id = ClientId::new(text);
+            client_id.map(Some).ok_or(FrameError::Malformed)
+        }
+        Some(_) => Err(FrameError::Malformed),
     }
 }
 
@@ -262,7 +321,9 @@ impl<'de> Deserialize<'de> for Fields {
                         "file_id" => &mut fields.file_id,
                         "typing" => &mut fields.typing,
                         "client_id" => &mut fields.client_id,
+                        "id" => &mut fields.id,
                         "since_seq" => &mut fields.since_seq,
+                        "since_change" => &mut fields.since_change,
                         "events" => &mut fields.events,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
@@ -280,237 +341,4 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn message(content: &str, file_id: Option<i64>) -> Result<ClientFrame, FrameError> {
-        Ok(ClientFrame::Message(MessageDraft {
-            content: content.to_owned(),
-            file_id,
-            client_id: None,
-        }))
-    }
-
-    #[test]
-    fn messages_are_trimmed_and_need_no_type() {
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"  hola\n"}"#),
-            message("hola", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"type":"message","content":"\u001c a \u001f","x":[1]}"#),
-            message("a", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","content":"b"}"#),
-            message("b", None)
-        );
-    }
-
-    #[test]
-    fn a_file_replaces_the_text() {
-        for frame in [
-            r#"{"file_id":7}"#,
-            r#"{"file_id":"7","content":null}"#,
-            r#"{"file_id":7.0,"content":" "}"#,
-        ] {
-            assert_eq!(ClientFrame::parse(frame), message("", Some(7)), "{frame}");
-        }
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","file_id":null}"#),
-            message("a", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","file_id":1e300}"#),
-            message("a", Some(i64::MAX))
-        );
-    }
-
-    #[test]
-    fn errors_follow_the_contract() {
-        for frame in [
-            "",
-            "{",
-            "[]",
-            "5",
-            "null",
-            "{} x",
-            r#"{"content":5}"#,
-            r#"{"content":["a"]}"#,
-            r#"{"content":true}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::Malformed),
-                "{frame}"
-            );
-        }
-        for frame in [
-            r#"{"content":"a\u0000"}"#,
-            r#"{"content":"\ud800"}"#,
-            r#"{"content":"a","file_id":"x"}"#,
-            r#"{"content":"a","file_id":1.5}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::Malformed),
-                "{frame}"
-            );
-        }
-        for frame in [
-            "{}",
-            r#"{"content":""}"#,
-            r#"{"content":" \t"}"#,
-            r#"{"content":null}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::EmptyMessage),
-                "{frame}"
-            );
-        }
-        for (frame, kind) in [
-            (r#"{"type":"baile"}"#, "baile"),
-            (r#"{"type":""}"#, ""),
-            (r#"{"type":5}"#, "5"),
-            (r#"{"type":null}"#, "null"),
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::UnknownType(kind.to_owned())),
-                "{frame}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_length_limit_counts_characters() {
-        let longest = "ñ".repeat(MAX_CONTENT_CHARACTERS);
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":"{longest}"}}"#)),
-            message(&longest, None)
-        );
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":"{longest}ñ"}}"#)),
-            Err(FrameError::MessageTooLong)
-        );
-    }
-
-    #[test]
-    fn typing_takes_the_truth_value() {
-        for (frame, truth) in [
-            (r#"{"type":"typing"}"#, false),
-            (r#"{"type":"typing","typing":true}"#, true),
-            (r#"{"type":"typing","typing":"no"}"#, true),
-            (r#"{"type":"typing","typing":0}"#, false),
-            (r#"{"type":"typing","typing":[]}"#, false),
-            (r#"{"type":"typing","typing":null}"#, false),
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Ok(ClientFrame::Typing(truth)),
-                "{frame}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_message_may_have_a_name() {
-        let named = |frame: &str| match ClientFrame::parse(frame) {
-            Ok(ClientFrame::Message(draft)) => Ok(draft.client_id.map(String::from)),
-            Ok(_) => panic!("not a message"),
-            Err(error) => Err(error),
-        };
-        let longest = "ñ".repeat(MAX_CLIENT_ID_CHARACTERS);
-        for (client_id, expected) in [
-            ("null".to_owned(), Ok(None)),
-            (r#""ñ-1""#.to_owned(), Ok(Some("ñ-1".to_owned()))),
-            (format!("\"{longest}\""), Ok(Some(longest.clone()))),
-            (format!("\"{longest}x\""), Err(FrameError::Malformed)),
-            (r#""""#.to_owned(), Err(FrameError::Malformed)),
-            (r#""a\nb""#.to_owned(), Err(FrameError::Malformed)),
-            ("7".to_owned(), Err(FrameError::Malformed)),
-        ] {
-            let frame = format!(r#"{{"content":"a","client_id":{client_id}}}"#);
-            assert_eq!(named(&frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn resuming_needs_a_place() {
-        for (frame, expected) in [
-            (
-                r#"{"type":"resume","since_seq":0}"#,
-                Ok(ClientFrame::Resume(Seq(0))),
-            ),
-            (
-                r#"{"type":"resume","since_seq":"17"}"#,
-                Ok(ClientFrame::Resume(Seq(17))),
-            ),
-            (r#"{"type":"resume"}"#, Err(FrameError::Malformed)),
-            (
-                r#"{"type":"resume","since_seq":-1}"#,
-                Err(FrameError::Malformed),
-            ),
-            (
-                r#"{"type":"resume","since_seq":1.5}"#,
-                Err(FrameError::Malformed),
-            ),
-            (
-                r#"{"type":"resume","since_seq":null}"#,
-                Err(FrameError::Malformed),
-            ),
-        ] {
-            assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn events_are_asked_for_by_name() {
-        let kinds = |list| Ok(ClientFrame::Subscribe(EventKinds::from_list(list)));
-        let unknown = |name: &str| Err(FrameError::UnknownEvent(name.to_owned()));
-        for (events, expected) in [
-            (r#"["changes","typing","changes"]"#, kinds("changes,typing")),
-            ("[]", kinds("")),
-            (r#"["changes","baile"]"#, unknown("baile")),
-            (r#"[""]"#, unknown("")),
-            (r#"["changes",5]"#, Err(FrameError::Malformed)),
-            (r#""changes""#, Err(FrameError::Malformed)),
-            ("null", Err(FrameError::Malformed)),
-        ] {
-            let frame = format!(r#"{{"type":"subscribe","events":{events}}}"#);
-            assert_eq!(ClientFrame::parse(&frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_malformed_or_ignored() {
-        let deep = "[".repeat(200_000);
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":{deep}"#)),
-            Err(FrameError::Malformed)
-        );
-        let closed = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"type":"ping","x":{closed}}}"#)),
-            Ok(ClientFrame::Ping)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC*") {
-            let _ = ClientFrame::parse(&text);
-        }
-
-        #[test]
-        fn any_content_without_nul_round_trips(content in "[^\0]{1,200}") {
-            let frame = serde_json::json!({"type": "message", "content": content}).to_string();
-            let trimmed = content.trim_matches(is_blank);
-            let expected = if trimmed.is_empty() { Err(FrameError::EmptyMessage) } else { message(trimmed, None) };
-            prop_assert_eq!(ClientFrame::parse(&frame), expected);
-        }
-    }
-}
+mod tests;

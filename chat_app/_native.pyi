@@ -348,6 +348,25 @@ class Caller:
         place of the room).
         """
 
+    def edit_message(self, room_id: int, message_id: int, *, content: str) -> Awaitable[bytes]:
+        """Message, with another text; those who have asked for changes hear of it.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``message_not_found``, ``not_message_sender``,
+        ``changes_unavailable``.
+        """
+
+    def delete_message(self, room_id: int, message_id: int) -> Awaitable[None]:
+        """Take text and file off a message, which keeps its place; again, nothing happens.
+
+        Codes: as of ``edit_message``.
+        """
+
+    def list_changes(self, room_id: int, *, after: int, limit: int) -> Awaitable[bytes]:
+        """Array of the messages that were changed behind ``after``, with the keys of the frames, oldest change first.
+
+        Codes: ``room_not_found``, ``room_access_denied``, ``changes_unavailable``.
+        """
+
     # Files ----------------------------------------------------------------------------------------------------------
     def begin_upload(self, *, multiple: bool, content_type: str | None, base_url: str) -> Awaitable[Upload]:
         """Start to receive a form; waits while too many of the user's uploads are under way.

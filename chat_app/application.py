@@ -168,7 +168,7 @@ class ChatApplication(FastAPI):
             Middleware(
                 ContractCORSMiddleware,
                 allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"],
                 allow_headers=["*"],
                 allow_credentials=True,
             ),

@@ -91,6 +91,11 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "messages_not_numbered": ErrorAnswer(501, "Messages are not numbered in this database"),
     "reading_not_known": ErrorAnswer(501, "It is not known in this database what was read"),
     "place_beyond_room": ErrorAnswer(400, "Lugar inexistente. Último de la sala: {value}"),
+    "message_not_found": ErrorAnswer(404, "Mensaje no encontrado"),
+    "not_message_sender": ErrorAnswer(403, "No tienes permisos para modificar este mensaje"),
+    # Over REST a message may be empty, as when it is sent.
+    "empty_message": ErrorAnswer(400, "Mensaje vacío"),
+    "changes_unavailable": ErrorAnswer(501, "Messages cannot be changed in this database"),
     "handshake_refused": ErrorAnswer(403, "Forbidden"),
     "database_unavailable": _UNAVAILABLE,
     "internal": _INTERNAL,

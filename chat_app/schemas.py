@@ -43,7 +43,7 @@ def _clamp_to_page(value: int) -> int:
 PathId = Annotated[int, BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_int64)]
 Skip = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 Limit = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_page)]
-# The place of a message in its room; zero is in front of the first.
+# The place of a message, or of a change, in its room; zero is in front of the first.
 Seq = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 BodyId = Annotated[int, AfterValidator(_clamp_to_int64)]
 
@@ -142,6 +142,12 @@ class ReadMark(BaseModel):
     seq: Annotated[int, Field(ge=0, le=_INT64_MAX)]
 
 
+class MessageEdit(BaseModel):
+    """What a message is to say."""
+
+    content: MessageContent
+
+
 def _changes(update: BaseModel, *, clearable: str) -> dict[str, Any]:
     given = update.model_dump(exclude_unset=True)
     return {key: value for key, value in given.items() if value is not None or key == clearable}
@@ -225,6 +231,22 @@ class Message(BaseModel):
     room: Room
     file: FileUpload | None
     seq: int | None = None
+    edited_at: datetime | None = Field(default=None, description="Absent unless it was edited.")
+    deleted_at: datetime | None = Field(default=None, description="Absent unless it was deleted.")
+
+
+class MessageChange(BaseModel):
+    """The last change of a message."""
+
+    type: Literal["message_edited", "message_deleted"]
+    id: int
+    seq: int
+    room_id: int
+    content: str | None = Field(default=None, description="Absent if it was deleted.")
+    edited_at: datetime | None = Field(default=None, description="Absent if it was deleted.")
+    deleted_at: datetime | None = Field(default=None, description="Absent unless it was deleted.")
+    deleted_by: int | None = Field(default=None, description="Absent unless it was deleted.")
+    change: int
 
 
 class RoomNotice(BaseModel):

@@ -102,3 +102,30 @@ async def send_message(
             room_id, content=body.content, file_id=body.file_id, client_id=idempotency_key
         )
     return JsonBytes(message, 201)
+
+
+@router.patch(
+    "/{room_id}/messages/{message_id}", response_model=schemas.Message, responses=error_responses(404, 413, 501)
+)
+async def edit_message(
+    caller: Caller, room_id: schemas.PathId, message_id: schemas.PathId, body: schemas.MessageEdit
+) -> JsonBytes:
+    """Give a message of one's own another text."""
+    with spanish_room_errors(room_id):
+        return JsonBytes(await caller.edit_message(room_id, message_id, content=body.content))
+
+
+@router.delete("/{room_id}/messages/{message_id}", status_code=204, responses=error_responses(404, 501))
+async def delete_message(caller: Caller, room_id: schemas.PathId, message_id: schemas.PathId) -> None:
+    """Delete a message of one's own, or as the owner of the room any; deleting it again changes nothing."""
+    with spanish_room_errors(room_id):
+        await caller.delete_message(room_id, message_id)
+
+
+@router.get("/{room_id}/changes", response_model=list[schemas.MessageChange], responses=error_responses(404, 501))
+async def list_changes(
+    caller: Caller, room_id: schemas.PathId, after: schemas.Seq = 0, limit: schemas.Limit = 50
+) -> JsonBytes:
+    """The messages whose last change is behind ``after``, in the order of these changes."""
+    with spanish_room_errors(room_id):
+        return JsonBytes(await caller.list_changes(room_id, after=after, limit=limit))

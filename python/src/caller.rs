@@ -225,6 +225,41 @@ impl Caller {
         json!(self, py, chat, identity => chat.mark_read(&identity, room_id.0, seq.0))
     }
 
+    #[pyo3(signature = (room_id, message_id, *, content))]
+    fn edit_message<'py>(
+        &self,
+        py: Python<'py>,
+        room_id: RowNumber,
+        message_id: RowNumber,
+        content: String,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        json!(self, py, chat, identity => chat.edit_message(&identity, room_id.0, message_id.0, content))
+    }
+
+    fn delete_message<'py>(
+        &self,
+        py: Python<'py>,
+        room_id: RowNumber,
+        message_id: RowNumber,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.run(py, move |service, identity| async move {
+            let chat = service.chat();
+            chat.delete_message(&identity, room_id.0, message_id.0)
+                .await
+        })
+    }
+
+    #[pyo3(signature = (room_id, *, after, limit))]
+    fn list_changes<'py>(
+        &self,
+        py: Python<'py>,
+        room_id: RowNumber,
+        after: i64,
+        limit: RowNumber,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        json!(self, py, chat, identity => chat.list_changes(&identity, room_id.0, after, limit.0))
+    }
+
     fn get_file<'py>(&self, py: Python<'py>, file_id: RowNumber) -> PyResult<Bound<'py, PyAny>> {
         json!(self, py, chat, identity => chat.get_file(&identity, file_id.0))
     }

@@ -171,6 +171,19 @@ class Chat:
         assert isinstance(message, dict)
         return message
 
+    def edit(self, room_id: int, user: User, message_id: int, content: str) -> dict[str, Any]:
+        """Edit a message over REST."""
+        answer = self.call("PATCH", f"/api/rooms/{room_id}/messages/{message_id}", user, json={"content": content})
+        assert answer.status_code == 200, answer.text
+        message = answer.json()
+        assert isinstance(message, dict)
+        return message
+
+    def delete(self, room_id: int, user: User, message_id: int) -> None:
+        """Delete a message over REST."""
+        answer = self.call("DELETE", f"/api/rooms/{room_id}/messages/{message_id}", user)
+        assert (answer.status_code, answer.content) == (204, b""), answer.text
+
     def store_file(self, uploader: User) -> int:
         """Insert a file record, as an upload would leave it."""
         file_id = self.database.value(
@@ -213,12 +226,14 @@ class Chat:
         *,
         welcomed: bool = True,
         since: int | None = None,
+        since_change: int | None = None,
         events: str | None = None,
         **options: Any,
     ) -> ChatSocket:
         """Open a socket; by default read its two first frames. ``close_sockets`` ends it."""
         url = self.socket_url(room_id, user.token)
         url += "" if since is None else f"&since_seq={since}"
+        url += "" if since_change is None else f"&since_change={since_change}"
         url += "" if events is None else f"&events={events}"
         socket = ChatSocket.open(url, self.context, **options)
         self.sockets.append(socket)

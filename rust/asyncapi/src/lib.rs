@@ -60,6 +60,11 @@ pub fn document() -> Value {
                                     "minimum": 0,
                                     "description": "Of a client that comes back: the last place it has seen.",
                                 },
+                                "since_change": {
+                                    "type": "integer",
+                                    "minimum": 0,
+                                    "description": "With `since_seq`: the last change it has seen.",
+                                },
                                 "events": {
                                     "type": "string",
                                     "description": "Kinds of events, separated by commas, that the client asks for.",

@@ -28,10 +28,11 @@ pub use self::instance_lock::InstanceLock;
 pub use self::migrations::{Additions, FileLayout, MigrationReport};
 pub use self::models::compat;
 pub use self::models::{
-    Credentials, FileDetails, FileRecord, Joined, NewFile, NewMessage, NewRoom, NewUser, OwnRoom,
-    Page, ReadClaims, ReadOutcome, Reading, Room, RoomAccess, RoomChanges, RoomDetails, Stored,
+    Alteration, ChangeReceipt, Changed, ChangedMessage, Credentials, FileDetails, FileRecord,
+    Joined, NewChange, NewFile, NewMessage, NewRoom, NewUser, NewestChanges, OwnRoom, Page,
+    ReadClaims, ReadOutcome, Reading, Room, RoomAccess, RoomChanges, RoomDetails, Stored,
     StoredMessage, User, UserChanges,
 };
 pub use self::sqlite::allow_blocking_queries;
 pub use self::url::DatabaseUrl;
-pub use self::writer::{MessageWriter, OnStored};
+pub use self::writer::{Call, MessageWriter, OnStored};

@@ -107,6 +107,9 @@ trait Migrate: Connection + MigrationHarness<Self::Backend> {
     /// is there.
     fn reading_is_usable(&mut self) -> QueryResult<bool>;
 
+    /// Whether this role may change messages; for when the tables are there.
+    fn changes_are_usable(&mut self) -> QueryResult<bool>;
+
     /// Locks the counters of these rooms until the end of the transaction.
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()>;
 
@@ -137,7 +140,8 @@ where
                 "the database user may not change the schema: starting with the tables as they \
                  are, possibly without indexes that make long lists fast, without thumbnails, \
                  without the list of objects that an interrupted upload leaves behind, \
-                 without numbered messages, and without knowing what users have read"
+                 without numbered messages, without changes of messages, and without \
+                 knowing what users have read"
             );
         }
     }
@@ -148,6 +152,7 @@ where
         uploads: after.has_uploads(),
         order,
         reading: order && after.has_reading() && connection.reading_is_usable()?,
+        changes: order && after.has_changes() && connection.changes_are_usable()?,
     };
     if additions.order {
         numbering::number_old_messages(connection)?;
@@ -259,6 +264,15 @@ impl Migrate for SyncPgConnection {
         Ok(row.answer)
     }
 
+    fn changes_are_usable(&mut self) -> QueryResult<bool> {
+        let sql = format!(
+            "select {} as answer",
+            schema_check::postgres_changes_are_usable()
+        );
+        let row: Answer = sql_query(sql).get_result(self)?;
+        Ok(row.answer)
+    }
+
     fn lock_counters(&mut self, rooms: &RangeInclusive<i32>) -> QueryResult<()> {
         // In the order in which the trigger takes them.
         self.batch_execute(&format!(
@@ -313,6 +327,10 @@ impl Migrate for SqliteConnection {
     }
 
     fn reading_is_usable(&mut self) -> QueryResult<bool> {
+        Ok(true)
+    }
+
+    fn changes_are_usable(&mut self) -> QueryResult<bool> {
         Ok(true)
     }
 

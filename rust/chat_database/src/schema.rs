@@ -141,11 +141,48 @@ table! {
     }
 }
 
+table! {
+    /// The number of the last change in each room.
+    room_changes (room_id) {
+        room_id -> Integer,
+        last_change -> BigInt,
+    }
+}
+
+table! {
+    /// The last change of each message that was changed.
+    message_changes (message_id) {
+        message_id -> Integer,
+        room_id -> Integer,
+        seq -> BigInt,
+        change -> BigInt,
+        edited_at -> Nullable<crate::timestamp::UtcTime>,
+        deleted_at -> Nullable<crate::timestamp::UtcTime>,
+        deleted_by -> Nullable<Integer>,
+    }
+}
+
+table! {
+    /// Which change somebody's own id of it stands for. (The times are never null, as
+    /// in `pending_objects`.)
+    change_receipts (user_id, room_id, client_id) {
+        user_id -> Integer,
+        room_id -> Integer,
+        client_id -> Text,
+        message_id -> Integer,
+        seq -> BigInt,
+        change -> Nullable<BigInt>,
+        changed_at -> Nullable<crate::timestamp::UtcTime>,
+        created_at -> Nullable<crate::timestamp::UtcTime>,
+    }
+}
+
 joinable!(rooms -> users (owner_id));
 joinable!(messages -> users (sender_id));
 joinable!(messages -> rooms (room_id));
 joinable!(message_sequence -> messages (message_id));
 joinable!(message_receipts -> messages (message_id));
+joinable!(message_changes -> messages (message_id));
 joinable!(file_uploads -> users (uploader_id));
 joinable!(file_uploads_b -> users (user_id));
 
@@ -156,6 +193,7 @@ allow_tables_to_appear_in_same_query!(
     messages,
     message_sequence,
     message_receipts,
+    message_changes,
     file_uploads,
     file_uploads_b
 );

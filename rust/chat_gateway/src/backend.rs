@@ -6,25 +6,27 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chat_hub::{ConnectionRef, LoadedTail, Profile};
-use chat_protocol::MessageDraft;
-use chat_protocol::ids::{MessageId, RoomId, Seq, UserId};
+use chat_protocol::ids::{Change, MessageId, RoomId, Seq, UserId};
+use chat_protocol::{ChangeDraft, MessageDraft};
 use chrono::{DateTime, Utc};
 
 use crate::error::PostError;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Called exactly once, from any thread, when a message is stored and on its way
-/// to the readers, or refused.
+/// Called exactly once, from any thread, when a message or a change is stored and on
+/// its way to the readers, or refused.
 pub type PostDone = Box<dyn FnOnce(Result<Receipt, PostError>) + Send>;
 
-/// What a message is known by once it is stored.
+/// What a message, or a change of one, is known by once it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     pub id: MessageId,
     /// None where the database cannot number messages.
     pub seq: Option<Seq>,
     pub timestamp: DateTime<Utc>,
+    /// Of a change; none if there was nothing to change, ever.
+    pub change: Option<Change>,
 }
 
 /// Who enters which room.
@@ -71,4 +73,13 @@ pub trait ChatBackend: Send + Sync + 'static {
     /// Moves the marker of what the user has read in the room, soon, and forward only.
     /// Other connections of the user are told; this one only if it cannot be.
     fn mark_read(&self, user: UserId, room_id: RoomId, seq: Seq, from: ConnectionRef);
+
+    /// Edits or deletes a message and publishes the change; otherwise as `post_message`.
+    fn change_message(
+        &self,
+        user: UserId,
+        room_id: RoomId,
+        draft: ChangeDraft,
+        done: PostDone,
+    ) -> BoxFuture<'_, ()>;
 }

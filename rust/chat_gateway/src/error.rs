@@ -11,7 +11,7 @@ use crate::backend::Refusal;
 const UNAVAILABLE: &str = "Servicio no disponible temporalmente";
 const INTERNAL: &str = "Error interno del servidor";
 
-/// Why a message was not stored.
+/// Why a message was not stored, or not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostError {
@@ -21,6 +21,14 @@ pub enum PostError {
     FileAccessDenied,
     #[error("the room does not exist any more")]
     RoomNotFound,
+    #[error("there is no such message, or it was deleted")]
+    MessageNotFound,
+    #[error("the message is somebody else's")]
+    NotMessageSender,
+    #[error("the message would have neither text nor file")]
+    EmptyMessage,
+    #[error("the database cannot keep changes")]
+    ChangesUnavailable,
     #[error("the database cannot be reached")]
     Unavailable,
     #[error("the message could not be stored")]
@@ -76,6 +84,12 @@ pub(crate) fn post_error(error: PostError, client_id: Option<&ClientId>) -> Enco
         PostError::FileNotFound => "Archivo no encontrado",
         PostError::FileAccessDenied => "No tienes acceso a este archivo",
         PostError::RoomNotFound => "Sala no encontrada",
+        PostError::MessageNotFound => "Mensaje no encontrado",
+        PostError::NotMessageSender => "No tienes permisos para modificar este mensaje",
+        PostError::EmptyMessage => "Mensaje vacío",
+        PostError::ChangesUnavailable => {
+            "Los mensajes de esta base de datos no se pueden modificar"
+        }
         PostError::Unavailable => UNAVAILABLE,
         PostError::Internal => INTERNAL,
     };

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use chat_protocol::ids::{RoomId, Seq};
-use chat_protocol::{EventKinds, parse_integer_text};
+use chat_protocol::ids::{Change, RoomId, Seq};
+use chat_protocol::{EventKinds, Position, parse_integer_text};
 use chat_websocket::accept_deflate;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -26,7 +26,7 @@ pub(crate) const UNAVAILABLE: &[u8] =
 pub(crate) struct Wish {
     pub(crate) token: String,
     /// Where a client that comes back wants to go on.
-    pub(crate) since: Option<Seq>,
+    pub(crate) since: Option<Position>,
     pub(crate) events: EventKinds,
 }
 
@@ -37,11 +37,12 @@ impl Wish {
     /// Denied if the token is missing, or the place is none.
     pub(crate) fn parse(query: &str) -> Result<Self, Refusal> {
         let token = last_query_value(query, "token").filter(|token| !token.is_empty());
-        let since = last_query_value(query, "since_seq");
+        let seq = last_query_value(query, "since_seq");
+        let change = last_query_value(query, "since_change");
         let events = last_query_value(query, "events");
         Ok(Self {
             token: token.ok_or(Refusal::Denied)?,
-            since: parse_since(since.as_deref())?,
+            since: parse_since(seq.as_deref(), change.as_deref())?,
             events: events
                 .map(|list| EventKinds::from_list(&list))
                 .unwrap_or_default(),
@@ -132,13 +133,21 @@ impl UpgradeRequest {
 }
 
 /// Where a client that comes back wants to go on, from the query; an error if that is
-/// no place.
-fn parse_since(text: Option<&str>) -> Result<Option<Seq>, Refusal> {
-    let Some(text) = text else {
-        return Ok(None);
+/// no place, or one among the changes only.
+fn parse_since(seq: Option<&str>, change: Option<&str>) -> Result<Option<Position>, Refusal> {
+    let place = |text: &str| parse_integer_text(text).ok_or(Refusal::Denied);
+    let change = match change {
+        Some(text) => Some(Change::from_client(place(text)?).ok_or(Refusal::Denied)?),
+        None => None,
     };
-    let place = parse_integer_text(text).and_then(Seq::from_client);
-    place.map(Some).ok_or(Refusal::Denied)
+    match seq {
+        Some(text) => {
+            let seq = Seq::from_client(place(text)?).ok_or(Refusal::Denied)?;
+            Ok(Some(Position { seq, change }))
+        }
+        None if change.is_some() => Err(Refusal::Denied),
+        None => Ok(None),
+    }
 }
 
 /// The room a path segment names, in the forms of contract section 2.4.
@@ -174,10 +183,13 @@ pub fn last_query_value(query: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn wish(since: Option<i64>) -> Wish {
+    fn wish(since: Option<(i64, Option<i64>)>) -> Wish {
         Wish {
             token: "abc".into(),
-            since: since.map(Seq),
+            since: since.map(|(seq, change)| Position {
+                seq: Seq(seq),
+                change: change.map(Change),
+            }),
             events: EventKinds::default(),
         }
     }
@@ -213,8 +225,12 @@ mod tests {
     #[test]
     fn a_client_that_comes_back_says_where() {
         for (query, expected) in [
-            ("since_seq=0", Some(0)),
-            ("since_seq=1&since_seq=17", Some(17)),
+            ("since_seq=0", Some((0, None))),
+            ("since_seq=1&since_seq=17", Some((17, None))),
+            ("since_change=5&since_seq=3", Some((3, Some(5)))),
+            ("since_change=5", None),
+            ("since_seq=3&since_change=-1", None),
+            ("since_seq=3&since_change=", None),
             ("since_seq=-1", None),
             ("since_seq=", None),
             ("since_seq=x", None),

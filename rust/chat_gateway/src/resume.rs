@@ -1,7 +1,8 @@
 //! What a client that comes back has missed (docs/PROTOCOL.md, "Coming back").
 
 use chat_hub::{Hub, Resume};
-use chat_protocol::ids::{RoomId, Seq};
+use chat_protocol::Position;
+use chat_protocol::ids::RoomId;
 
 use crate::backend::ChatBackend;
 
@@ -11,7 +12,7 @@ pub(crate) async fn resume(
     hub: &Hub,
     backend: &dyn ChatBackend,
     room_id: RoomId,
-    since: Seq,
+    since: Position,
 ) -> Resume {
     let loaded = if hub.needs_tail(room_id, since) {
         backend.load_tail(room_id).await
@@ -21,6 +22,10 @@ pub(crate) async fn resume(
     Resume {
         since,
         loaded,
-        history: format!("/api/rooms/{room_id}/messages?after_seq={since}"),
+        history: format!("/api/rooms/{room_id}/messages?after_seq={}", since.seq),
+        changes: format!(
+            "/api/rooms/{room_id}/changes?after={}",
+            since.change.unwrap_or_default()
+        ),
     }
 }

@@ -9,12 +9,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use chat_hub::{Connection, Hub, Profile};
-use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{BearerToken, ClientFrame, ClientId, EncodedFrame, FrameError, ServerFrame};
+use chat_protocol::ids::{RoomId, UserId};
+use chat_protocol::{
+    BearerToken, ClientFrame, ClientId, EncodedFrame, FrameError, Position, ServerFrame,
+};
 use chrono::Utc;
 use tokio::sync::Semaphore;
 
-use crate::backend::{ChatBackend, Receipt, Refusal};
+use crate::backend::{ChatBackend, PostDone, Receipt, Refusal};
 use crate::error::{frame_error, post_error, refusal_error};
 use crate::resume::resume;
 use crate::socket::MessageHandler;
@@ -68,7 +70,7 @@ impl Session {
             .publish_typing(self.room_id, self.user_id, typing, frame.encode());
     }
 
-    async fn resume(&self, since: Seq) {
+    async fn resume(&self, since: Position) {
         self.messages_done().await;
         let resume = resume(&self.hub, &*self.backend, self.room_id, since).await;
         self.hub.resume(self.connection.reference(), resume);
@@ -100,6 +102,25 @@ impl Session {
         }
     }
 
+    /// Waits for a place among what is under way; gives what tells the client how it
+    /// ended, and frees the place.
+    async fn begin(&self, client_id: Option<ClientId>) -> Option<PostDone> {
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.in_flight).acquire_owned().await.ok()?;
+        let (hub, connection) = (self.hub.clone(), self.connection.reference());
+        Some(Box::new(move |outcome| {
+            let answer = match (outcome, &client_id) {
+                (Ok(receipt), Some(client_id)) => Some(ack(receipt, client_id)),
+                (Ok(_), None) => None,
+                (Err(error), client_id) => Some(post_error(error, client_id.as_ref())),
+            };
+            if let Some(answer) = answer {
+                hub.reply(connection, answer);
+            }
+            drop(place);
+        }))
+    }
+
     async fn reply(&self, frame: EncodedFrame) {
         self.messages_done().await;
         self.hub.reply(self.connection.reference(), frame);
@@ -114,26 +135,19 @@ impl MessageHandler for Session {
     async fn on_text(&mut self, text: String) {
         let frame = match ClientFrame::parse(&text) {
             Ok(ClientFrame::Message(draft)) => {
-                // The semaphore is never closed.
-                let Ok(place) = Arc::clone(&self.in_flight).acquire_owned().await else {
-                    return;
-                };
-                let (hub, connection) = (self.hub.clone(), self.connection.reference());
-                let client_id = draft.client_id.clone();
-                let done = Box::new(move |outcome| {
-                    let answer = match (outcome, &client_id) {
-                        (Ok(receipt), Some(client_id)) => Some(ack(receipt, client_id)),
-                        (Ok(_), None) => None,
-                        (Err(error), client_id) => Some(post_error(error, client_id.as_ref())),
-                    };
-                    if let Some(answer) = answer {
-                        hub.reply(connection, answer);
-                    }
-                    drop(place);
-                });
-                self.backend
-                    .post_message(self.user_id, self.room_id, draft, done)
-                    .await;
+                if let Some(done) = self.begin(draft.client_id.clone()).await {
+                    self.backend
+                        .post_message(self.user_id, self.room_id, draft, done)
+                        .await;
+                }
+                return;
+            }
+            Ok(ClientFrame::Change(draft)) => {
+                if let Some(done) = self.begin(draft.client_id.clone()).await {
+                    self.backend
+                        .change_message(self.user_id, self.room_id, draft, done)
+                        .await;
+                }
                 return;
             }
             Ok(ClientFrame::Typing(typing)) => {
@@ -176,12 +190,18 @@ impl MessageHandler for Session {
 }
 
 fn ack(receipt: Receipt, client_id: &ClientId) -> EncodedFrame {
-    let Receipt { id, seq, timestamp } = receipt;
+    let Receipt {
+        id,
+        seq,
+        timestamp,
+        change,
+    } = receipt;
     ServerFrame::Ack {
         client_id: client_id.as_str(),
         id,
         seq,
         timestamp,
+        change,
     }
     .encode()
 }

@@ -236,6 +236,7 @@ impl RoomFlow {
                 audience: Audience::EverybodyBut(author),
                 importance: Importance::Lossy,
                 seq: None,
+                change: None,
                 kind: None,
                 _permit: None,
             });

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, EventKind};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKind, Position};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::changes_tail::LoadedChange;
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
 use crate::presence::Profile;
@@ -65,6 +66,17 @@ pub struct Publication {
     pub frame: EncodedFrame,
     /// What the connections of this user get instead.
     pub own: Option<(UserId, EncodedFrame)>,
+}
+
+/// A change of a message for those readers of a room who have asked for changes.
+#[derive(Debug)]
+pub struct ChangePublication {
+    pub change: Change,
+    /// The place of the message.
+    pub seq: Seq,
+    pub frame: EncodedFrame,
+    /// The message as it is now, for connections that come back.
+    pub message: EncodedFrame,
 }
 
 /// Keeps a room, and what is published in it, for a connection that is about to
@@ -176,9 +188,9 @@ impl Hub {
         RoomHold { registry, room }
     }
 
-    /// Whether the newest messages of a room must be loaded for a connection that has
-    /// seen everything up to `since`.
-    pub fn needs_tail(&self, room: RoomId, since: Seq) -> bool {
+    /// Whether the newest messages and changes of a room must be loaded for a connection
+    /// that has seen everything up to `since`.
+    pub fn needs_tail(&self, room: RoomId, since: Position) -> bool {
         self.state.registry.needs_tail(room, since)
     }
 
@@ -225,6 +237,7 @@ impl Hub {
                 audience,
                 importance: Importance::Required,
                 seq,
+                change: None,
                 kind: None,
                 _permit,
             };
@@ -240,6 +253,55 @@ impl Hub {
                 room.flow.settle();
             }
         });
+    }
+
+    /// Sends a change of a message to every reader of a room who has asked for changes,
+    /// behind the message. To be called in the order of the changes.
+    pub fn publish_change(
+        &self,
+        room_id: RoomId,
+        publication: ChangePublication,
+        permit: PublishPermit,
+    ) {
+        let ChangePublication {
+            change,
+            seq,
+            frame,
+            message,
+        } = publication;
+        let PublishPermit {
+            bytes,
+            mut submission,
+        } = permit;
+        self.state.registry.with_room(room_id, |room| {
+            let loaded = LoadedChange {
+                change,
+                seq,
+                frame: frame.clone(),
+            };
+            room.record_change(loaded, message);
+            if room.asking.for_kind(EventKind::Changes) {
+                room.flow.push(Delivery {
+                    frame,
+                    audience: Audience::Everybody,
+                    importance: Importance::Required,
+                    seq: None,
+                    change: Some(change),
+                    kind: Some(EventKind::Changes),
+                    _permit: bytes,
+                });
+            }
+            if let Some(submission) = &mut submission {
+                submission.is_published = true;
+                room.flow.settle();
+            }
+        });
+    }
+
+    /// Messages of a room may have changed without anybody having heard of it: whoever
+    /// comes back next gets what the database has.
+    pub fn forget_tail(&self, room: RoomId) {
+        self.state.registry.with_room(room, Room::forget_tail);
     }
 
     /// Says that a user of a room types, or does not, to everybody there but the user.

@@ -18,6 +18,7 @@
 
 mod asking;
 mod bridge;
+mod changes_tail;
 mod connection;
 mod deliver;
 mod disconnect;
@@ -42,10 +43,14 @@ mod typing;
 mod worker;
 
 pub use bridge::{BridgeOutput, OutputBatch};
+pub use changes_tail::{LoadedChange, LoadedChanges};
 pub use connection::{Connection, ConnectionId, ConnectionRef, ReplacementLink};
 pub use disconnect::DisconnectReason;
 pub use heartbeat::Heartbeat;
-pub use hub::{AccessVersion, Hub, HubConfig, HubError, Publication, PublishPermit, RoomHold};
+pub use hub::{
+    AccessVersion, ChangePublication, Hub, HubConfig, HubError, Publication, PublishPermit,
+    RoomHold,
+};
 pub use presence::Profile;
 pub use room::{Resume, Wishes};
 pub use shard::{Link, NewConnection, SessionFactory};

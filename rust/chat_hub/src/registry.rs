@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, EventKinds, ServerFrame};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKinds, Position, ServerFrame};
 use chrono::Utc;
 
 use crate::connection::{ConnectionId, ConnectionRef};
@@ -173,11 +173,11 @@ impl Registry {
         }
         room.asking.count_in(events);
         let mut greeting = vec![welcome, room.users_online(timestamp)];
-        let mut replayed_to = Seq::default();
+        let mut replayed_to = (Seq::default(), Change::default());
         if let Some(resume) = resume {
             let replay = room.replay(resume, &self.tail_limits);
             greeting.extend(replay.frames);
-            replayed_to = replay.to;
+            replayed_to = (replay.to, replay.to_change);
         }
         let attachment = Attachment {
             id,
@@ -215,7 +215,7 @@ impl Registry {
     }
 
     /// See `Hub::needs_tail`.
-    pub(crate) fn needs_tail(&self, id: RoomId, since: Seq) -> bool {
+    pub(crate) fn needs_tail(&self, id: RoomId, since: Position) -> bool {
         let room = self.rooms.get(&id);
         room.is_none_or(|room| room.needs_loading(since))
     }

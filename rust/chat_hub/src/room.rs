@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use chat_protocol::ids::{RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, EventKind, EventKinds, ServerFrame};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{EncodedFrame, EventKind, EventKinds, Position, ResumedChanges, ServerFrame};
 use chrono::{DateTime, Utc};
 
 use crate::asking::Asking;
+use crate::changes_tail::LoadedChange;
 use crate::connection::ConnectionRef;
 use crate::flow::{FlowTimer, RoomFlow};
 use crate::presence::{Profile, RoomPresence};
@@ -74,12 +75,14 @@ pub struct Wishes {
 /// A connection that comes back.
 #[derive(Debug)]
 pub struct Resume {
-    /// The last place it has seen.
-    pub since: Seq,
+    /// What it has seen.
+    pub since: Position,
     /// The newest messages, if the hub did not have them.
     pub loaded: Option<LoadedTail>,
     /// Where clients read what does not follow.
     pub history: String,
+    /// The same for changes.
+    pub changes: String,
 }
 
 /// What a connection that comes back gets.
@@ -88,6 +91,8 @@ pub(crate) struct Replay {
     pub(crate) frames: Vec<EncodedFrame>,
     /// What comes later and is not behind this place has been replayed.
     pub(crate) to: Seq,
+    /// The same for changes.
+    pub(crate) to_change: Change,
 }
 
 impl Room {
@@ -120,6 +125,13 @@ impl Room {
         self.drop_stale_tail();
     }
 
+    /// See `Hub::forget_tail`.
+    pub(crate) fn forget_tail(&mut self) {
+        if let Some(tail) = &mut self.tail {
+            tail.begin_anew();
+        }
+    }
+
     fn drop_stale_tail(&mut self) {
         if self.holds == 0 && self.tail.as_ref().is_some_and(|tail| tail.is_stale()) {
             self.tail = None;
@@ -135,10 +147,13 @@ impl Room {
     }
 
     /// Whether the newest messages must be loaded for a connection that has seen `since`.
-    pub(crate) fn needs_loading(&self, since: Seq) -> bool {
-        self.tail
-            .as_ref()
-            .is_none_or(|tail| tail.needs_loading(since))
+    pub(crate) fn needs_loading(&self, since: Position) -> bool {
+        self.tail.as_ref().is_none_or(|tail| {
+            tail.needs_loading(since.seq)
+                || since
+                    .change
+                    .is_some_and(|change| tail.changes.needs_loading(change))
+        })
     }
 
     /// Remembers a message that is being published, if anybody may come back for it.
@@ -149,31 +164,58 @@ impl Room {
         }
     }
 
+    /// Remembers a change that is being published, if anybody may come back for it.
+    pub(crate) fn record_change(&mut self, change: LoadedChange, message: EncodedFrame) {
+        self.drop_stale_tail();
+        if let Some(tail) = &mut self.tail {
+            tail.push_change(change, message);
+        }
+    }
+
     /// What a connection that comes back has missed.
     pub(crate) fn replay(&mut self, resume: Resume, limits: &TailLimits) -> Replay {
         let Resume {
             since,
             loaded,
             history,
+            changes,
         } = resume;
         let tail = self.use_tail(limits);
         if let Some(loaded) = loaded {
             tail.extend(loaded);
         }
-        let to = tail.last().unwrap_or(since);
-        let missed = tail.since(since);
+        let to = tail.last().unwrap_or(since.seq);
+        let missed = tail.since(since.seq);
         let complete = missed.is_some();
+        let to_change = since
+            .change
+            .map(|since| tail.changes.last().unwrap_or(since));
+        let missed_changes = since.change.and_then(|since| tail.changes.since(since));
         let resumed = ServerFrame::Resumed {
-            from: since,
+            from: since.seq,
             to,
             complete,
             history: (!complete).then_some(&history),
+            changes: since
+                .change
+                .zip(to_change)
+                .map(|(from, to)| ResumedChanges {
+                    from,
+                    to,
+                    complete: missed_changes.is_some(),
+                    history: missed_changes.is_none().then_some(&changes),
+                }),
         };
         let frames = std::iter::once(resumed.encode())
             .chain(missed.into_iter().flatten().cloned())
+            .chain(missed_changes.into_iter().flatten().cloned())
             .collect();
         self.drop_stale_tail();
-        Replay { frames, to }
+        Replay {
+            frames,
+            to,
+            to_change: to_change.unwrap_or_default(),
+        }
     }
 
     /// Tells everybody that a user came.
@@ -192,6 +234,7 @@ impl Room {
             audience: Audience::Everybody,
             importance: Importance::Presence(user),
             seq: None,
+            change: None,
             kind: None,
             _permit: None,
         });
@@ -219,6 +262,7 @@ impl Room {
             audience: Audience::Only(to),
             importance: Importance::Required,
             seq: None,
+            change: None,
             kind: None,
             _permit: None,
         });
@@ -248,6 +292,7 @@ impl Room {
                 audience,
                 importance: Importance::Required,
                 seq: None,
+                change: None,
                 kind: Some(kind),
                 _permit: None,
             });

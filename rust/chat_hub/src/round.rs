@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
-use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind, EventKinds};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -64,6 +64,8 @@ pub(crate) struct Delivery {
     pub(crate) importance: Importance,
     /// Of a message: its place.
     pub(crate) seq: Option<Seq>,
+    /// Of a change: its place.
+    pub(crate) change: Option<Change>,
     /// Of an event that connections have to ask for: its kind.
     pub(crate) kind: Option<EventKind>,
     /// Given back when the last shard has dealt with the round.
@@ -73,6 +75,10 @@ pub(crate) struct Delivery {
 impl Delivery {
     fn is_for(&self, connection: &Connection, seat: &RoomSeat) -> bool {
         if self.seq.is_some_and(|seq| seq <= seat.replayed_to) {
+            return false;
+        }
+        let is_replayed = |change| change <= seat.replayed_to_change;
+        if self.change.is_some_and(is_replayed) {
             return false;
         }
         if !self.is_wanted(seat.events.get()) {
@@ -116,6 +122,8 @@ pub(crate) struct Round {
     deliveries: Vec<Delivery>,
     /// The place of the first message in it.
     first_seq: Option<Seq>,
+    /// The place of the first change in it.
+    first_change: Option<Change>,
     /// The kinds of events in it.
     events: EventKinds,
     /// What a reader without exception gets, who has asked for none of these events.
@@ -145,6 +153,7 @@ impl Round {
             room,
             first,
             first_seq: deliveries.iter().find_map(|delivery| delivery.seq),
+            first_change: deliveries.iter().find_map(|delivery| delivery.change),
             events: deliveries
                 .iter()
                 .filter_map(|delivery| delivery.kind)
@@ -188,6 +197,9 @@ impl Round {
             || self
                 .first_seq
                 .is_some_and(|first| first <= seat.replayed_to)
+            || self
+                .first_change
+                .is_some_and(|first| first <= seat.replayed_to_change)
             || self.excepted.binary_search(&seat.user_id).is_ok()
             || self.has_target(connection.id());
         let events = seat.events.get().among(self.events);

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKinds};
 
 use crate::sync::Instant;
@@ -26,6 +26,8 @@ pub(crate) struct RoomSeat {
     pub(crate) joined_at: u64,
     /// The last message it got when it came back; later it may be published still.
     pub(crate) replayed_to: Seq,
+    /// The same for changes.
+    pub(crate) replayed_to_change: Change,
     /// The events that it has asked for.
     pub(crate) events: Cell<EventKinds>,
     /// When it is closed unless it is allowed to stay longer.
@@ -50,14 +52,16 @@ impl Seat {
         user_id: UserId,
         room_id: RoomId,
         joined_at: u64,
-        replayed_to: Seq,
+        replayed_to: (Seq, Change),
         events: EventKinds,
     ) -> Self {
+        let (replayed_to, replayed_to_change) = replayed_to;
         Self::Room(RoomSeat {
             user_id,
             room_id,
             joined_at,
             replayed_to,
+            replayed_to_change,
             events: Cell::new(events),
             expires: Cell::new(None),
             index: Cell::new(0),

@@ -10,9 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_protocol::EncodedFrame;
-use chat_protocol::ids::Seq;
+use chat_protocol::ids::{Change, Seq};
 
 use crate::sync::{AtomicUsize, Instant};
+
+use crate::changes_tail::{ChangesTail, LoadedChange, LoadedChanges};
 
 /// How long a tail is kept for the next one who comes back.
 const KEPT: Duration = Duration::from_secs(60);
@@ -39,6 +41,22 @@ impl TailLimits {
             bytes_of_all: Arc::default(),
         }
     }
+
+    /// For the changes of a room, beside its messages.
+    fn for_changes(&self) -> Self {
+        Self {
+            max_bytes: self.max_bytes / 2,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn count_in(&self, bytes: usize) {
+        self.bytes_of_all.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_out(&self, bytes: usize) {
+        self.bytes_of_all.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// The newest messages of a room, as the database has them.
@@ -48,6 +66,8 @@ pub struct LoadedTail {
     pub last: Seq,
     /// In order, without gaps, up to `last`.
     pub frames: Vec<EncodedFrame>,
+    /// Read before the messages; none where messages do not change.
+    pub changes: Option<LoadedChanges>,
 }
 
 #[derive(Debug)]
@@ -60,12 +80,14 @@ pub(crate) struct Tail {
     bytes: usize,
     /// Whether it goes back as far as it may.
     is_loaded: bool,
+    pub(crate) changes: ChangesTail,
     used_at: Instant,
 }
 
 impl Tail {
     pub(crate) fn new(limits: TailLimits) -> Self {
         Self {
+            changes: ChangesTail::new(limits.for_changes()),
             limits,
             last: None,
             frames: VecDeque::new(),
@@ -116,8 +138,30 @@ impl Tail {
         self.trim();
     }
 
+    /// Takes up a change of a message that is being published, and the message as it
+    /// is from now on.
+    pub(crate) fn push_change(&mut self, change: LoadedChange, message: EncodedFrame) {
+        let last = self.last.unwrap_or_default();
+        if let Some(place) = place_of(change.seq, last, self.frames.len()) {
+            let before = std::mem::replace(&mut self.frames[place], message.clone());
+            self.shrink(&before);
+            self.grow(&message);
+            self.trim();
+        }
+        if !self.changes.push(change, message) {
+            self.begin_anew();
+        }
+    }
+
     /// Takes up what was loaded, as far as it continues what is there.
-    pub(crate) fn extend(&mut self, loaded: LoadedTail) {
+    pub(crate) fn extend(&mut self, mut loaded: LoadedTail) {
+        if let Some(changes) = loaded.changes.take() {
+            let known = changes.last;
+            if !self.changes.extend(changes) {
+                return;
+            }
+            self.bring_up_to_date(&mut loaded, known);
+        }
         match self.last.filter(|last| *last >= loaded.last) {
             Some(last) => {
                 let first = last.0 - as_place(self.frames.len()) + 1;
@@ -142,12 +186,21 @@ impl Tail {
         self.is_loaded = true;
     }
 
+    /// Puts in what was changed while the messages were loaded, or after that.
+    fn bring_up_to_date(&self, loaded: &mut LoadedTail, known: Change) {
+        for (seq, message) in self.changes.changed_since(known) {
+            if let Some(place) = place_of(seq, loaded.last, loaded.frames.len()) {
+                loaded.frames[place] = message.clone();
+            }
+        }
+    }
+
     fn push_back(&mut self, frame: EncodedFrame) {
         self.grow(&frame);
         self.frames.push_back(frame);
     }
 
-    fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         while self.drop_oldest() {}
         self.is_loaded = false;
     }
@@ -161,16 +214,20 @@ impl Tail {
     fn grow(&mut self, frame: &EncodedFrame) {
         let bytes = cost(frame);
         self.bytes += bytes;
-        self.limits.bytes_of_all.fetch_add(bytes, Ordering::Relaxed);
+        self.limits.count_in(bytes);
+    }
+
+    fn shrink(&mut self, frame: &EncodedFrame) {
+        let bytes = cost(frame);
+        self.bytes -= bytes;
+        self.limits.count_out(bytes);
     }
 
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.frames.pop_front() else {
             return false;
         };
-        let bytes = cost(&oldest);
-        self.bytes -= bytes;
-        self.limits.bytes_of_all.fetch_sub(bytes, Ordering::Relaxed);
+        self.shrink(&oldest);
         true
     }
 }
@@ -181,7 +238,13 @@ impl Drop for Tail {
     }
 }
 
-fn cost(frame: &EncodedFrame) -> usize {
+/// Where a message stands among so many, of which that is the last.
+fn place_of(seq: Seq, last: Seq, count: usize) -> Option<usize> {
+    let newer = usize::try_from(last.0 - seq.0).ok()?;
+    count.checked_sub(newer.checked_add(1)?)
+}
+
+pub(crate) fn cost(frame: &EncodedFrame) -> usize {
     frame.wire_bytes().len() + FRAME_OVERHEAD_BYTES
 }
 

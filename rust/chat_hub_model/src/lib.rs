@@ -10,6 +10,8 @@
 mod asking;
 #[path = "../../chat_hub/src/bridge.rs"]
 mod bridge;
+#[path = "../../chat_hub/src/changes_tail.rs"]
+mod changes_tail;
 #[path = "../../chat_hub/src/connection.rs"]
 mod connection;
 #[path = "../../chat_hub/src/deliver.rs"]

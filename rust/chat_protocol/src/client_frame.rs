@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::events::{EventKind, EventKinds};
-use crate::fields::{self, Integer, Place, Truth};
-use crate::ids::Seq;
+use crate::fields::{self, ChangePlace, Integer, Place, Truth};
+use crate::ids::{Change, Seq};
 
 /// The longest `content` in Unicode characters. The contract wants at least
 /// 100 000; the bound keeps one message far below a reader's outbox.
@@ -33,8 +33,11 @@ pub enum ClientFrame {
     Typing(bool),
     /// `{"type":"ping"}`
     Ping,
-    /// `{"type":"resume","since_seq":n}`: the last place the client has seen.
-    Resume(Seq),
+    /// `{"type":"edit","id":n,"content":s,"client_id":s?}` or
+    /// `{"type":"delete","id":n,"client_id":s?}`.
+    Change(ChangeDraft),
+    /// `{"type":"resume","since_seq":n,"since_change":n?}`.
+    Resume(Position),
     /// `{"type":"read","seq":n}`: the client has read everything up to this place.
     Read(Seq),
     /// `{"type":"subscribe","events":[s,…]}`: what the client wants to get besides.
@@ -52,6 +55,26 @@ pub struct MessageDraft {
     pub file_id: Option<i64>,
     /// What the client calls the message; sent again, it is the same message.
     pub client_id: Option<ClientId>,
+}
+
+/// A change of a message before it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeDraft {
+    /// The number the client sent; it may name no message.
+    pub id: i64,
+    /// What the message is to say, trimmed at both ends; none to delete it.
+    pub content: Option<String>,
+    /// What the client calls the change; sent again, it is the same one.
+    pub client_id: Option<ClientId>,
+}
+
+/// What a client that comes back has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The place of the last message.
+    pub seq: Seq,
+    /// The place of the last change, if it wants to know of changes.
+    pub change: Option<Change>,
 }
 
 /// The frames as they are on the wire, each type with its fields. From here comes what
@@ -85,6 +108,21 @@ pub(crate) enum WireFrame {
     Resume {
         /// The last place that the client has seen.
         since_seq: Place,
+        /// The last change that it has seen, if it wants to know of changes.
+        since_change: Option<ChangePlace>,
+    },
+    /// Gives a message of the user's own another text.
+    Edit {
+        id: Integer,
+        /// Blanks at both ends are dropped.
+        #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Content"))]
+        content: String,
+        client_id: Option<ClientId>,
+    },
+    /// Deletes a message: the user's own, or any in a room of the user's.
+    Delete {
+        id: Integer,
+        client_id: Option<ClientId>,
     },
     /// Moves the user's marker of what has been read.
     Read { seq: Place },
@@ -181,7 +219,27 @@ impl ClientFrame {
             }),
             WireFrame::Typing { typing } => Self::Typing(typing.0),
             WireFrame::Ping => Self::Ping,
-            WireFrame::Resume { since_seq } => Self::Resume(since_seq.0),
+            WireFrame::Resume {
+                since_seq,
+                since_change,
+            } => Self::Resume(Position {
+                seq: since_seq.0,
+                change: since_change.map(|place| place.0),
+            }),
+            WireFrame::Edit {
+                id,
+                content,
+                client_id,
+            } => Self::Change(ChangeDraft {
+                id: id.0,
+                content: Some(trimmed(content)?),
+                client_id,
+            }),
+            WireFrame::Delete { id, client_id } => Self::Change(ChangeDraft {
+                id: id.0,
+                content: None,
+                client_id,
+            }),
             WireFrame::Read { seq } => Self::Read(seq.0),
             WireFrame::Subscribe { events } => Self::Subscribe(kinds_of(&events)?),
             WireFrame::Auth { token } => Self::Auth(token),
@@ -206,14 +264,19 @@ fn kinds_of(names: &[String]) -> Result<EventKinds, FrameError> {
 
 /// The text of a message as it is stored.
 fn content_of(content: Option<String>, has_file: bool) -> Result<String, FrameError> {
-    let content = content.unwrap_or_default();
+    let content = trimmed(content.unwrap_or_default())?;
+    if content.is_empty() && !has_file {
+        return Err(FrameError::EmptyMessage);
+    }
+    Ok(content)
+}
+
+/// A text as it is stored.
+fn trimmed(content: String) -> Result<String, FrameError> {
     if content.contains('\0') {
         return Err(FrameError::Malformed);
     }
     let trimmed = content.trim_matches(is_blank);
-    if trimmed.is_empty() && !has_file {
-        return Err(FrameError::EmptyMessage);
-    }
     if trimmed.len() > MAX_CONTENT_CHARACTERS && trimmed.chars().count() > MAX_CONTENT_CHARACTERS {
         return Err(FrameError::MessageTooLong);
     }
@@ -263,254 +326,4 @@ fn integral(number: f64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn message(content: &str, file_id: Option<i64>) -> Result<ClientFrame, FrameError> {
-        Ok(ClientFrame::Message(MessageDraft {
-            content: content.to_owned(),
-            file_id,
-            client_id: None,
-        }))
-    }
-
-    #[test]
-    fn messages_are_trimmed_and_need_no_type() {
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"  hola\n"}"#),
-            message("hola", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"type":"message","content":"\u001c a \u001f","x":[1]}"#),
-            message("a", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","content":"b"}"#),
-            message("b", None)
-        );
-    }
-
-    #[test]
-    fn a_file_replaces_the_text() {
-        for frame in [
-            r#"{"file_id":7}"#,
-            r#"{"file_id":"7","content":null}"#,
-            r#"{"file_id":7.0,"content":" "}"#,
-        ] {
-            assert_eq!(ClientFrame::parse(frame), message("", Some(7)), "{frame}");
-        }
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","file_id":null}"#),
-            message("a", None)
-        );
-        assert_eq!(
-            ClientFrame::parse(r#"{"content":"a","file_id":1e300}"#),
-            message("a", Some(i64::MAX))
-        );
-    }
-
-    #[test]
-    fn errors_follow_the_contract() {
-        for frame in [
-            "",
-            "{",
-            "[]",
-            "5",
-            "null",
-            "{} x",
-            r#"{"content":5}"#,
-            r#"{"content":["a"]}"#,
-            r#"{"content":true}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::Malformed),
-                "{frame}"
-            );
-        }
-        for frame in [
-            r#"{"content":"a\u0000"}"#,
-            r#"{"content":"\ud800"}"#,
-            r#"{"content":"a","file_id":"x"}"#,
-            r#"{"content":"a","file_id":1.5}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::Malformed),
-                "{frame}"
-            );
-        }
-        for frame in [
-            "{}",
-            r#"{"content":""}"#,
-            r#"{"content":" \t"}"#,
-            r#"{"content":null}"#,
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::EmptyMessage),
-                "{frame}"
-            );
-        }
-        for (frame, kind) in [
-            (r#"{"type":"baile"}"#, "baile"),
-            (r#"{"type":""}"#, ""),
-            (r#"{"type":5}"#, "5"),
-            (r#"{"type":null}"#, "null"),
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Err(FrameError::UnknownType(kind.to_owned())),
-                "{frame}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_length_limit_counts_characters() {
-        let longest = "ñ".repeat(MAX_CONTENT_CHARACTERS);
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":"{longest}"}}"#)),
-            message(&longest, None)
-        );
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":"{longest}ñ"}}"#)),
-            Err(FrameError::MessageTooLong)
-        );
-    }
-
-    #[test]
-    fn typing_takes_the_truth_value() {
-        for (frame, truth) in [
-            (r#"{"type":"typing"}"#, false),
-            (r#"{"type":"typing","typing":true}"#, true),
-            (r#"{"type":"typing","typing":"no"}"#, true),
-            (r#"{"type":"typing","typing":0}"#, false),
-            (r#"{"type":"typing","typing":[]}"#, false),
-            (r#"{"type":"typing","typing":null}"#, false),
-        ] {
-            assert_eq!(
-                ClientFrame::parse(frame),
-                Ok(ClientFrame::Typing(truth)),
-                "{frame}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_message_may_have_a_name() {
-        let named = |frame: &str| match ClientFrame::parse(frame) {
-            Ok(ClientFrame::Message(draft)) => Ok(draft.client_id.map(String::from)),
-            Ok(_) => panic!("not a message"),
-            Err(error) => Err(error),
-        };
-        let longest = "ñ".repeat(MAX_CLIENT_ID_CHARACTERS);
-        for (client_id, expected) in [
-            ("null".to_owned(), Ok(None)),
-            (r#""ñ-1""#.to_owned(), Ok(Some("ñ-1".to_owned()))),
-            (format!("\"{longest}\""), Ok(Some(longest.clone()))),
-            (format!("\"{longest}x\""), Err(FrameError::Malformed)),
-            (r#""""#.to_owned(), Err(FrameError::Malformed)),
-            (r#""a\nb""#.to_owned(), Err(FrameError::Malformed)),
-            ("7".to_owned(), Err(FrameError::Malformed)),
-        ] {
-            let frame = format!(r#"{{"content":"a","client_id":{client_id}}}"#);
-            assert_eq!(named(&frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn resuming_needs_a_place() {
-        for (frame, expected) in [
-            (
-                r#"{"type":"resume","since_seq":0}"#,
-                Ok(ClientFrame::Resume(Seq(0))),
-            ),
-            (
-                r#"{"type":"resume","since_seq":"17"}"#,
-                Ok(ClientFrame::Resume(Seq(17))),
-            ),
-            (r#"{"type":"resume"}"#, Err(FrameError::Malformed)),
-            (
-                r#"{"type":"resume","since_seq":-1}"#,
-                Err(FrameError::Malformed),
-            ),
-            (
-                r#"{"type":"resume","since_seq":1.5}"#,
-                Err(FrameError::Malformed),
-            ),
-            (
-                r#"{"type":"resume","since_seq":null}"#,
-                Err(FrameError::Malformed),
-            ),
-        ] {
-            assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn reading_needs_a_place() {
-        let read = |seq| Ok(ClientFrame::Read(Seq(seq)));
-        for (frame, expected) in [
-            (r#"{"type":"read","seq":0}"#, read(0)),
-            (r#"{"type":"read","seq":"17","since_seq":3}"#, read(17)),
-            (
-                r#"{"type":"read","since_seq":3}"#,
-                Err(FrameError::Malformed),
-            ),
-            (r#"{"type":"read","seq":-1}"#, Err(FrameError::Malformed)),
-            (r#"{"type":"read","seq":[]}"#, Err(FrameError::Malformed)),
-        ] {
-            assert_eq!(ClientFrame::parse(frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn events_are_asked_for_by_name() {
-        let kinds = |list| Ok(ClientFrame::Subscribe(EventKinds::from_list(list)));
-        let unknown = |name: &str| Err(FrameError::UnknownEvent(name.to_owned()));
-        for (events, expected) in [
-            (r#"["changes","typing","changes"]"#, kinds("changes,typing")),
-            ("[]", kinds("")),
-            (r#"["changes","baile"]"#, unknown("baile")),
-            (r#"[""]"#, unknown("")),
-            (r#"["changes",5]"#, Err(FrameError::Malformed)),
-            (r#""changes""#, Err(FrameError::Malformed)),
-            ("null", Err(FrameError::Malformed)),
-        ] {
-            let frame = format!(r#"{{"type":"subscribe","events":{events}}}"#);
-            assert_eq!(ClientFrame::parse(&frame), expected, "{frame}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_malformed_or_ignored() {
-        let deep = "[".repeat(200_000);
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"content":{deep}"#)),
-            Err(FrameError::Malformed)
-        );
-        let closed = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(
-            ClientFrame::parse(&format!(r#"{{"type":"ping","x":{closed}}}"#)),
-            Ok(ClientFrame::Ping)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC*") {
-            let _ = ClientFrame::parse(&text);
-        }
-
-        #[test]
-        fn any_content_without_nul_round_trips(content in "[^\0]{1,200}") {
-            let frame = serde_json::json!({"type": "message", "content": content}).to_string();
-            let trimmed = content.trim_matches(is_blank);
-            let expected = if trimmed.is_empty() { Err(FrameError::EmptyMessage) } else { message(trimmed, None) };
-            prop_assert_eq!(ClientFrame::parse(&frame), expected);
-        }
-    }
-}
+mod tests;

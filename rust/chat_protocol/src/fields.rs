@@ -18,7 +18,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::client_frame::{FrameError, WireFrame, parse_integer, unknown_type};
-use crate::ids::Seq;
+use crate::ids::{Change, Seq};
 
 /// The type of a frame that says none.
 const DEFAULT_KIND: &str = "message";
@@ -267,6 +267,17 @@ pub(crate) struct Place(pub(crate) Seq);
 impl<'de> Deserialize<'de> for Place {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let place = Seq::from_client(Integer::deserialize(deserializer)?.0).map(Self);
+        place.ok_or_else(|| D::Error::custom("not a place"))
+    }
+}
+
+/// The place of a change in its room, or zero; in the forms of an integer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChangePlace(pub(crate) Change);
+
+impl<'de> Deserialize<'de> for ChangePlace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let place = Change::from_client(Integer::deserialize(deserializer)?.0).map(Self);
         place.ok_or_else(|| D::Error::custom("not a place"))
     }
 }

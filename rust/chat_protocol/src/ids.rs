@@ -71,6 +71,28 @@ impl Seq {
     }
 }
 
+/// The place of a change among those of the messages of its room: from 1, without
+/// gaps, in the order in which they were stored. Zero is the place before the first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("minimum" = 0)))]
+#[serde(transparent)]
+pub struct Change(pub i64);
+
+impl Change {
+    /// The place a client's number stands for; none for a negative one.
+    pub fn from_client(number: i64) -> Option<Self> {
+        (number >= 0).then_some(Self(number))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 impl fmt::Display for Seq {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)

@@ -13,11 +13,11 @@ mod server_frame;
 mod timestamp;
 
 pub use client_frame::{
-    BearerToken, ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS, MessageDraft,
-    parse_integer_text,
+    BearerToken, ChangeDraft, ClientFrame, ClientId, FrameError, MAX_CONTENT_CHARACTERS,
+    MessageDraft, Position, parse_integer_text,
 };
 pub use events::{EventKind, EventKinds};
-pub use server_frame::{FileSummary, OnlineUser, Sender, ServerFrame};
+pub use server_frame::{FileSummary, OnlineUser, ResumedChanges, Sender, ServerFrame};
 pub use timestamp::{format_frame_time, format_rest_time};
 
 // Who handles frames needs no second dependency to pass them on.

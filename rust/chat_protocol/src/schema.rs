@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::client_frame::{ClientId, MAX_CLIENT_ID_CHARACTERS, MAX_CONTENT_CHARACTERS, WireFrame};
-use crate::fields::{Integer, Place, Truth};
+use crate::fields::{ChangePlace, Integer, Place, Truth};
 use crate::server_frame::ServerFrame;
 
 /// What clients send: `oneOf`, a type each. References lead to `definitions`.
@@ -85,6 +85,16 @@ described!(
     Place,
     json_schema!({
         "description": "the place of a message in its room, or zero, as an integer or a text that holds one",
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*\+?[0-9]+(\.0*)?\s*$"},
+        ],
+    })
+);
+described!(
+    ChangePlace,
+    json_schema!({
+        "description": "the place of a change in its room, or zero, as an integer or a text that holds one",
         "anyOf": [
             {"type": "integer", "minimum": 0},
             {"type": "string", "pattern": r"^\s*\+?[0-9]+(\.0*)?\s*$"},

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::events::EventKinds;
-use crate::ids::{FileId, MessageId, RoomId, Seq, UserId};
+use crate::ids::{Change, FileId, MessageId, RoomId, Seq, UserId};
 use crate::timestamp::format_frame_time;
 
 /// A frame for one or many sockets.
@@ -60,6 +60,38 @@ pub enum ServerFrame<'a> {
         /// To the sockets of the sender only.
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<&'a str>,
+        /// Of a message that was edited.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_frame_time"
+        )]
+        edited_at: Option<DateTime<Utc>>,
+        /// Of a message that was deleted; it has neither content nor file any more.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_frame_time"
+        )]
+        deleted_at: Option<DateTime<Utc>>,
+    },
+    /// To those who have asked for `changes`.
+    MessageEdited {
+        id: MessageId,
+        seq: Seq,
+        room_id: RoomId,
+        content: &'a str,
+        #[serde(serialize_with = "frame_time")]
+        edited_at: DateTime<Utc>,
+        change: Change,
+    },
+    /// To those who have asked for `changes`.
+    MessageDeleted {
+        id: MessageId,
+        seq: Seq,
+        room_id: RoomId,
+        #[serde(serialize_with = "frame_time")]
+        deleted_at: DateTime<Utc>,
+        deleted_by: Option<UserId>,
+        change: Change,
     },
     /// To the connection that sent a message with a `client_id`, once it is stored.
     Ack {
@@ -68,6 +100,9 @@ pub enum ServerFrame<'a> {
         seq: Option<Seq>,
         #[serde(serialize_with = "frame_time")]
         timestamp: DateTime<Utc>,
+        /// Of a change: its place; absent if there was nothing to change, ever.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        change: Option<Change>,
     },
     /// To a connection that comes back; what it missed follows if `complete`.
     Resumed {
@@ -77,6 +112,9 @@ pub enum ServerFrame<'a> {
         /// Where to read what was missed, if it does not follow.
         #[serde(skip_serializing_if = "Option::is_none")]
         history: Option<&'a str>,
+        /// If it wants to know of changes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changes: Option<ResumedChanges<'a>>,
     },
     /// To a connection that has asked for events: all that it gets now.
     Subscribed {
@@ -118,6 +156,18 @@ pub enum ServerFrame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<&'a str>,
     },
+}
+
+/// `changes` of a `resumed` frame: what follows behind the messages, if `complete`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ResumedChanges<'a> {
+    pub from: Change,
+    pub to: Change,
+    pub complete: bool,
+    /// Where to read what was missed, if it does not follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<&'a str>,
 }
 
 /// `sender` of a `message` frame.
@@ -165,6 +215,17 @@ fn frame_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::O
     serializer.serialize_str(&format_frame_time(*time))
 }
 
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
+fn optional_frame_time<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => frame_time(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +254,8 @@ mod tests {
             file: Some(&file),
             seq: None,
             client_id: None,
+            edited_at: None,
+            deleted_at: None,
         };
         assert_eq!(
             frame.encode().text_payload(),

@@ -1,6 +1,8 @@
 //! JSON answers in the shapes of contract section 4, keys in its order.
 
-use chat_database::{FileDetails, OwnRoom, Reading, RoomDetails, User};
+use chat_database::{
+    ChangedMessage, FileDetails, OwnRoom, Reading, RoomDetails, StoredMessage, User,
+};
 use chat_protocol::format_rest_time;
 use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
 use chrono::{DateTime, Utc};
@@ -134,6 +136,28 @@ pub(crate) struct MessageHead<'a> {
     /// Behind all other keys; absent where messages are not numbered.
     #[serde(skip)]
     pub(crate) seq: Option<i64>,
+    /// Behind that; absent for a message that was not edited.
+    #[serde(skip)]
+    pub(crate) edited_at: Option<DateTime<Utc>>,
+    /// The same for one that was not deleted.
+    #[serde(skip)]
+    pub(crate) deleted_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> From<&'a StoredMessage> for MessageHead<'a> {
+    fn from(message: &'a StoredMessage) -> Self {
+        Self {
+            content: &message.content,
+            room_id: message.room_id,
+            id: message.id,
+            sender_id: message.sender.id,
+            file_id: message.file.as_ref().map(|details| details.file.id),
+            created_at: message.created_at,
+            seq: message.seq,
+            edited_at: message.edited_at,
+            deleted_at: message.deleted_at,
+        }
+    }
 }
 
 /// Appends a whole Message: the head's object reopened, then the rest.
@@ -159,7 +183,65 @@ pub(crate) fn push_message(
         text.extend_from_slice(b",\"seq\":");
         push_json(text, &seq);
     }
+    if let Some(edited_at) = head.edited_at {
+        text.extend_from_slice(b",\"edited_at\":");
+        push_json(text, &format_rest_time(edited_at));
+    }
+    if let Some(deleted_at) = head.deleted_at {
+        text.extend_from_slice(b",\"deleted_at\":");
+        push_json(text, &format_rest_time(deleted_at));
+    }
     text.push(b'}');
+}
+
+/// A message that was changed, with the keys of the frame that tells of it.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ChangeAnswer<'a> {
+    MessageEdited {
+        id: MessageId,
+        seq: i64,
+        room_id: RoomId,
+        content: &'a str,
+        #[serde(serialize_with = "rest_time")]
+        edited_at: Option<DateTime<Utc>>,
+        change: i64,
+    },
+    MessageDeleted {
+        id: MessageId,
+        seq: i64,
+        room_id: RoomId,
+        #[serde(serialize_with = "rest_time")]
+        deleted_at: Option<DateTime<Utc>>,
+        deleted_by: Option<UserId>,
+        change: i64,
+    },
+}
+
+impl<'a> ChangeAnswer<'a> {
+    pub(crate) fn new(room_id: RoomId, message: &'a ChangedMessage) -> Self {
+        let ChangedMessage {
+            change, id, seq, ..
+        } = *message;
+        if message.deleted_at.is_some() {
+            return Self::MessageDeleted {
+                id,
+                seq,
+                room_id,
+                deleted_at: message.deleted_at,
+                deleted_by: message.deleted_by,
+                change,
+            };
+        }
+        Self::MessageEdited {
+            id,
+            seq,
+            room_id,
+            content: &message.content,
+            edited_at: message.edited_at,
+            change,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use chat_database::{Database, MessageWriter};
 use chat_hub::Hub;
 use tokio_util::task::TaskTracker;
 
+use crate::changes::ChangeQueue;
 use crate::entrance::Entrance;
 use crate::files::FileLibrary;
 use crate::passwords::Passwords;
@@ -18,6 +19,7 @@ use crate::tails::Tails;
 pub struct Chat {
     pub(crate) database: Database,
     pub(crate) writer: MessageWriter,
+    pub(crate) changes: ChangeQueue,
     pub(crate) hub: Hub,
     pub(crate) tails: Tails,
     pub(crate) reads: ReadMarkers,

@@ -61,6 +61,14 @@ pub enum ServiceError {
     ReadingNotKnown,
     #[error("the last place of the room is {last}")]
     PlaceBeyondRoom { last: i64 },
+    #[error("there is no such message in the room, or it was deleted")]
+    MessageNotFound,
+    #[error("only who has sent the message may do that")]
+    NotMessageSender,
+    #[error("the message has neither text nor file")]
+    EmptyMessage,
+    #[error("the messages of this database cannot be changed")]
+    ChangesUnavailable,
     #[error("the handshake is refused")]
     HandshakeRefused,
     #[error("the service is not running")]
@@ -76,7 +84,7 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    const OWN_CODES: [&'static str; 24] = [
+    const OWN_CODES: [&'static str; 28] = [
         "invalid_credentials",
         "invalid_token",
         "inactive_user",
@@ -100,6 +108,10 @@ impl ServiceError {
         "messages_not_numbered",
         "reading_not_known",
         "place_beyond_room",
+        "message_not_found",
+        "not_message_sender",
+        "empty_message",
+        "changes_unavailable",
         "handshake_refused",
     ];
 
@@ -136,6 +148,10 @@ impl ServiceError {
             Self::MessagesNotNumbered => "messages_not_numbered",
             Self::ReadingNotKnown => "reading_not_known",
             Self::PlaceBeyondRoom { .. } => "place_beyond_room",
+            Self::MessageNotFound => "message_not_found",
+            Self::NotMessageSender => "not_message_sender",
+            Self::EmptyMessage => "empty_message",
+            Self::ChangesUnavailable => "changes_unavailable",
             Self::HandshakeRefused => "handshake_refused",
             // A client that comes again finds the service up or gone.
             Self::NotRunning => "database_unavailable",
@@ -178,10 +194,14 @@ fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// What a session is told about a message that was not stored.
+/// What a session is told about a message that was not stored, or not changed.
 pub(crate) fn post_error(error: &ServiceError) -> PostError {
     match error {
         ServiceError::FileAccessDenied => PostError::FileAccessDenied,
+        ServiceError::MessageNotFound => PostError::MessageNotFound,
+        ServiceError::NotMessageSender => PostError::NotMessageSender,
+        ServiceError::EmptyMessage => PostError::EmptyMessage,
+        ServiceError::ChangesUnavailable => PostError::ChangesUnavailable,
         ServiceError::Database(DatabaseError::FileNotFound) => PostError::FileNotFound,
         ServiceError::Database(DatabaseError::RoomNotFound) => PostError::RoomNotFound,
         ServiceError::Database(DatabaseError::Unavailable { .. }) | ServiceError::NotRunning => {

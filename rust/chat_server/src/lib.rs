@@ -8,6 +8,7 @@
 mod access_sweep;
 mod accounts;
 mod answers;
+mod changes;
 mod chat;
 mod compat_primary;
 mod config;

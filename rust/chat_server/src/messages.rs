@@ -112,15 +112,7 @@ impl Iterator for HistoryAnswer {
                 text.push(b',');
             }
             self.state = HistoryState::Between;
-            let head = MessageHead {
-                content: &message.content,
-                room_id: message.room_id,
-                id: message.id,
-                sender_id: message.sender.id,
-                file_id: message.file.as_ref().map(|details| details.file.id),
-                created_at: message.created_at,
-                seq: message.seq,
-            };
+            let head = MessageHead::from(&message);
             let sender = self
                 .senders
                 .entry(message.sender.id)
@@ -223,6 +215,8 @@ impl Chat {
             file_id: file.as_ref().map(|(details, _)| details.file.id),
             created_at: Some(stored.created_at),
             seq: stored.seq,
+            edited_at: None,
+            deleted_at: None,
         };
         let mut text = Vec::new();
         push_message(
@@ -329,6 +323,8 @@ impl Chat {
                             file: file.as_ref(),
                             seq: stored.seq.map(Seq),
                             client_id,
+                            edited_at: None,
+                            deleted_at: None,
                         }
                         .encode()
                     };

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access_sweep;
+use crate::changes::ChangeQueue;
 use crate::chat::Chat;
 use crate::config::ServiceConfig;
 use crate::entrance::Entrance;
@@ -73,10 +74,17 @@ impl Service {
             resume_max_messages: config.resume_max_messages,
             presence_grace: config.presence_grace,
         })?;
+        let changes = ChangeQueue::open(
+            database.clone(),
+            writer.clone(),
+            hub.clone(),
+            Arc::clone(&files),
+        );
         let chat = Arc::new(Chat {
             entrance: Entrance::open(database.clone()),
             database,
             writer,
+            changes,
             hub: hub.clone(),
             tails: Tails::default(),
             reads: ReadMarkers::default(),
@@ -249,6 +257,7 @@ impl Service {
         let accepted_is_done = async {
             self.handshakes.wait().await;
             self.chat.uploads.wait().await;
+            self.chat.changes.flush_and_stop().await;
             self.chat.writer.flush_and_stop().await;
             self.compat.flush().await;
         };

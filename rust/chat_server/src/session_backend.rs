@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use chat_gateway::{Admission, ChatBackend, PostDone, Receipt, Refusal};
 use chat_hub::{ConnectionRef, LoadedTail};
-use chat_protocol::MessageDraft;
-use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{ChangeDraft, MessageDraft};
 
-use chat_database::Stored;
+use chat_database::{ChangeReceipt, Stored};
 
 use crate::accounts::profile_of;
 use crate::chat::Chat;
@@ -47,6 +47,7 @@ impl ChatBackend for Chat {
                 id: stored.id,
                 seq: stored.seq.map(Seq),
                 timestamp: stored.created_at,
+                change: None,
             });
             done(receipt.map_err(|error| post_error(&error)))
         });
@@ -55,6 +56,25 @@ impl ChatBackend for Chat {
 
     fn mark_read(&self, user: UserId, room_id: RoomId, seq: Seq, from: ConnectionRef) {
         self.gather_read(user, room_id, seq, from);
+    }
+
+    fn change_message(
+        &self,
+        user: UserId,
+        room_id: RoomId,
+        draft: ChangeDraft,
+        done: PostDone,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let outcome = Box::new(move |result: Result<ChangeReceipt, ServiceError>| {
+            let receipt = result.map(|receipt| Receipt {
+                id: receipt.message_id,
+                seq: Some(Seq(receipt.seq)),
+                timestamp: receipt.changed_at,
+                change: receipt.change.map(Change),
+            });
+            done(receipt.map_err(|error| post_error(&error)))
+        });
+        Box::pin(self.change_from_socket(user, room_id, draft, outcome))
     }
 }
 

@@ -4,14 +4,15 @@
 use std::sync::{Arc, Weak};
 
 use chat_database::{DatabaseError, StoredMessage};
-use chat_hub::LoadedTail;
-use chat_protocol::ServerFrame;
-use chat_protocol::ids::{RoomId, Seq};
+use chat_hub::{LoadedChange, LoadedChanges, LoadedTail};
+use chat_protocol::ids::{Change, RoomId, Seq};
+use chat_protocol::{EncodedFrame, ServerFrame};
 use dashmap::DashMap;
 use tokio::sync::OnceCell;
 
+use crate::changes::change_frame;
 use crate::chat::Chat;
-use crate::files::summary_of;
+use crate::files::{FileLibrary, summary_of};
 use crate::messages::sender_of;
 
 type Load = OnceCell<Option<LoadedTail>>;
@@ -66,6 +67,8 @@ impl Chat {
             return Ok(None);
         }
         let limit = i64::try_from(self.resume_max_messages).unwrap_or(i64::MAX);
+        // Before the messages: what is changed from here on is published to the hub.
+        let changes = self.read_changes(room_id, limit.max(1)).await?;
         let newest_first = self
             .database
             .list_messages_before(room_id, i64::MAX, limit.max(1), Vec::new())
@@ -78,32 +81,56 @@ impl Chat {
             if message.seq != Some(place) {
                 break;
             }
-            frames.push(self.frame_of(message).await);
+            frames.push(message_frame(&self.files, message).await);
         }
         frames.reverse();
         Ok(Some(LoadedTail {
             last: Seq(last),
             frames,
+            changes,
         }))
     }
 
-    /// A message as its readers got it when it was new.
-    async fn frame_of(&self, message: &StoredMessage) -> chat_protocol::EncodedFrame {
-        let file = match &message.file {
-            Some(details) => Some(summary_of(details, self.files.links(&details.file).await)),
-            None => None,
-        };
-        ServerFrame::Message {
-            id: message.id,
-            content: &message.content,
-            room_id: message.room_id,
-            sender: sender_of(&message.sender),
-            file_id: file.as_ref().map(|file| file.id),
-            timestamp: message.created_at.unwrap_or_default(),
-            file: file.as_ref(),
-            seq: message.seq.map(Seq),
-            client_id: None,
+    async fn read_changes(
+        &self,
+        room_id: RoomId,
+        limit: i64,
+    ) -> Result<Option<LoadedChanges>, DatabaseError> {
+        if !self.database.changes_messages() {
+            return Ok(None);
         }
-        .encode()
+        let newest = self.database.list_newest_changes(room_id, limit).await?;
+        let changes = newest.messages.iter().map(|message| LoadedChange {
+            change: Change(message.change),
+            seq: Seq(message.seq),
+            frame: change_frame(room_id, message),
+        });
+        Ok(Some(LoadedChanges {
+            last: Change(newest.last),
+            after: Change(newest.after),
+            changes: changes.collect(),
+        }))
     }
+}
+
+/// A message as its readers got it when it was new, but for what has happened to it.
+pub(crate) async fn message_frame(files: &FileLibrary, message: &StoredMessage) -> EncodedFrame {
+    let file = match &message.file {
+        Some(details) => Some(summary_of(details, files.links(&details.file).await)),
+        None => None,
+    };
+    ServerFrame::Message {
+        id: message.id,
+        content: &message.content,
+        room_id: message.room_id,
+        sender: sender_of(&message.sender),
+        file_id: file.as_ref().map(|file| file.id),
+        timestamp: message.created_at.unwrap_or_default(),
+        file: file.as_ref(),
+        seq: message.seq.map(Seq),
+        client_id: None,
+        edited_at: message.edited_at,
+        deleted_at: message.deleted_at,
+    }
+    .encode()
 }

@@ -25,5 +25,5 @@ pub(crate) mod sqlite;
 pub(crate) use self::among::among;
 pub(crate) use self::entries::entries;
 pub(crate) use self::markers::move_markers;
-pub(crate) use self::numbered::numbered;
+pub(crate) use self::numbered::{changed, numbered};
 pub(crate) use self::paged::paged;

@@ -70,11 +70,14 @@ impl Database {
         Ok(Some(last))
     }
 
-    /// Forgets for which `client_id`s messages were stored long ago, a bounded number
-    /// of them; true if there are more.
+    /// Forgets for which `client_id`s messages were stored or changed long ago, a bounded
+    /// number of those that were stored; true if there are more.
     pub async fn delete_expired_receipts(&self) -> Result<bool, DatabaseError> {
         if !self.numbers_messages() {
             return Ok(false);
+        }
+        if self.changes_messages() {
+            query!(self, write changes::delete_expired_receipts())?;
         }
         query!(self, write receipts::delete_expired())
     }

@@ -4,6 +4,7 @@
 //! connection, and whether a transaction. The methods are in one file per
 //! aggregate; this one owns opening, closing and the dispatch.
 
+mod changes;
 mod compat;
 mod files;
 mod messages;
@@ -39,12 +40,13 @@ pub struct Database {
     inner: Arc<Inner>,
 }
 
-/// What the queries about files have to know about their tables.
+/// What the queries about messages and files have to know about their tables.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileTables {
     pub(crate) layout: FileLayout,
     /// See [`Additions`](crate::Additions).
     pub(crate) has_additions: bool,
+    pub(crate) has_changes: bool,
 }
 
 #[derive(Debug)]
@@ -167,6 +169,11 @@ impl Database {
         self.inner.migration.additions.order
     }
 
+    /// Whether messages can be edited and deleted; see [`Additions`](crate::Additions).
+    pub fn changes_messages(&self) -> bool {
+        self.inner.migration.additions.changes
+    }
+
     /// Whether it is SQLite, whose queries run on threads of this process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.inner.pools, Pools::Sqlite { .. })
@@ -225,6 +232,7 @@ impl Database {
         FileTables {
             layout: migration.file_layout,
             has_additions: migration.additions.uploads,
+            has_changes: migration.additions.changes,
         }
     }
 }

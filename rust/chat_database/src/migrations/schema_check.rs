@@ -11,7 +11,7 @@ use crate::error::DatabaseError;
 
 /// Our tables, in the order in which they refer to each other, those of
 /// [`Additions`] last.
-pub(super) const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 14] = [
     "users",
     "rooms",
     "user_rooms",
@@ -23,6 +23,9 @@ pub(super) const TABLES: [&str; 11] = [
     "message_sequence",
     "message_receipts",
     "read_markers",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// Tables that the original does not have. A role that may not create them works
@@ -46,7 +49,41 @@ const ORDER_COLUMNS: [(&str, &[&str]); 3] = [
     ),
 ];
 const READING_COLUMNS: [(&str, &[&str]); 1] = [("read_markers", &["user_id", "room_id", "seq"])];
+const CHANGE_COLUMNS: [(&str, &[&str]); 3] = [
+    ("room_changes", &["room_id", "last_change"]),
+    (
+        "message_changes",
+        &[
+            "message_id",
+            "room_id",
+            "seq",
+            "change",
+            "edited_at",
+            "deleted_at",
+            "deleted_by",
+        ],
+    ),
+    (
+        "change_receipts",
+        &[
+            "user_id",
+            "room_id",
+            "client_id",
+            "message_id",
+            "seq",
+            "change",
+            "changed_at",
+            "created_at",
+        ],
+    ),
+];
 /// What the queries do to them.
+const CHANGE_PRIVILEGES: [(&str, &[&str]); 4] = [
+    ("messages", &["update"]),
+    ("room_changes", &["select", "insert", "update"]),
+    ("message_changes", &["select", "insert", "update"]),
+    ("change_receipts", &["select", "insert", "update", "delete"]),
+];
 const ORDER_PRIVILEGES: [(&str, &[&str]); 3] = [
     ("room_sequences", &["select", "update"]),
     ("message_sequence", &["select", "insert"]),
@@ -230,6 +267,8 @@ pub struct Additions {
     pub order: bool,
     /// Only with `order`. Without it nobody knows how far a user has read.
     pub reading: bool,
+    /// Without it messages stay as they are. Only where `order` is.
+    pub changes: bool,
 }
 
 /// The columns that exist, by table.
@@ -254,6 +293,11 @@ impl Columns {
     /// Whether the table for how far users have read is there.
     pub(super) fn has_reading(&self) -> bool {
         self.missing(READING_COLUMNS).is_empty()
+    }
+
+    /// Whether the tables for changes of messages are there.
+    pub(super) fn has_changes(&self) -> bool {
+        self.missing(CHANGE_COLUMNS).is_empty()
     }
 
     /// Finds out the layout of the files.
@@ -357,6 +401,11 @@ pub(super) fn postgres_order_is_usable() -> String {
 /// when it is there.
 pub(super) fn postgres_reading_is_usable() -> String {
     postgres_privileges(&READING_PRIVILEGES)
+}
+
+/// SQL for whether this role may change messages; for when the tables are there.
+pub(super) fn postgres_changes_are_usable() -> String {
+    postgres_privileges(&CHANGE_PRIVILEGES)
 }
 
 fn postgres_privileges(needed: &[(&str, &[&str])]) -> String {

@@ -32,6 +32,7 @@ async fn an_empty_file_gets_all_tables_once() {
         uploads: true,
         order: true,
         reading: true,
+        changes: true,
     };
     assert_eq!(first.additions, all);
     let second = migrate_sqlite(&pool).await.expect("it migrates again");

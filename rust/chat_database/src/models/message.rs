@@ -25,6 +25,9 @@ pub struct StoredMessage {
     pub sender: Arc<User>,
     pub file: Option<FileDetails>,
     pub created_at: Option<DateTime<Utc>>,
+    pub edited_at: Option<DateTime<Utc>>,
+    /// Then it has neither text nor file any more.
+    pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// A message to store; id and time come from the writer.

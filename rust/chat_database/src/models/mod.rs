@@ -3,6 +3,7 @@
 //! Plain structs with typed ids and without SQL. Flags that may be NULL in old
 //! databases are read as false here, once, so that no caller meets a NULL.
 
+mod change;
 pub mod compat;
 mod file;
 mod message;
@@ -10,6 +11,9 @@ mod reading;
 mod room;
 mod user;
 
+pub use self::change::{
+    Alteration, ChangeReceipt, Changed, ChangedMessage, NewChange, NewestChanges,
+};
 pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
 pub use self::file::{FileDetails, FileRecord, NewFile};
 pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow, RECEIPT_LIFETIME};

@@ -3,19 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_protocol::ids::{FileId, RoomId, UserId};
+use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl};
 
 use super::{Connection, RunQueryDsl, files, users};
-use crate::backend::{numbered, paged};
+use crate::backend::{changed, numbered, paged};
 use crate::database::FileTables;
 use crate::error::DatabaseError;
 use crate::models::{FileDetails, MESSAGE_COLUMNS, MessageRow, Page, StoredMessage, User};
 use crate::schema::{message_sequence, messages, room_sequences};
 
-/// A row with its number in the room.
-type Numbered = (MessageRow, Option<i64>);
+/// A row with its number in the room, and when it was edited and deleted.
+type Row = (
+    (MessageRow, Option<i64>),
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+);
 
 /// The newest first, in the order of the index. Of the senders only those are
 /// read who are not `known` already.
@@ -35,10 +39,13 @@ pub(crate) async fn list(
         page,
     );
     let rows = if is_numbered {
-        numbered(page).load::<Numbered>(connection).await?
+        let page = numbered(page, tables.has_changes);
+        page.load::<Row>(connection).await?
     } else {
         let rows = page.load::<MessageRow>(connection).await?;
-        rows.into_iter().map(|row| (row, None)).collect()
+        rows.into_iter()
+            .map(|row| ((row, None), None, None))
+            .collect()
     };
     complete(connection, tables, rows, known).await
 }
@@ -56,7 +63,7 @@ pub(crate) async fn list_after(
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
     let limit = limit.max(0);
     let end = after.saturating_add(limit).min(up_to);
-    let mut rows = numbered_range(connection, room, after, end).await?;
+    let mut rows = numbered_range(connection, tables, room, after, end).await?;
     let rest = limit - rows.len() as i64;
     if rest > 0 && end < up_to {
         // The end of the room, or messages that somebody has deleted.
@@ -70,7 +77,8 @@ pub(crate) async fn list_after(
                 .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
             first(rest),
         );
-        rows.extend(more.load::<Numbered>(connection).await?);
+        let more = changed(more, tables.has_changes);
+        rows.extend(more.load::<Row>(connection).await?);
     }
     complete(connection, tables, rows, known).await
 }
@@ -86,12 +94,12 @@ pub(crate) async fn list_before(
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
     let limit = limit.max(0);
     let mut end = before.saturating_sub(1);
-    let mut rows = numbered_range(connection, room, end.saturating_sub(limit), end).await?;
+    let mut rows = numbered_range(connection, tables, room, end.saturating_sub(limit), end).await?;
     if rows.is_empty() {
         let last = last_seq(connection, room).await?;
         if last < end {
             end = last;
-            rows = numbered_range(connection, room, end - limit, end).await?;
+            rows = numbered_range(connection, tables, room, end - limit, end).await?;
         }
     }
     rows.reverse();
@@ -108,7 +116,9 @@ pub(crate) async fn list_before(
                 .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
             first(rest),
         );
-        rows.extend(more.load::<Numbered>(connection).await?);
+        let more = changed(more, tables.has_changes);
+        let more = more.load::<Row>(connection).await?;
+        rows.extend(more.into_iter().rev());
     }
     complete(connection, tables, rows, known).await
 }
@@ -118,19 +128,39 @@ pub(crate) async fn list_before(
 /// a limit alone it can prefer to read and sort the whole room.
 async fn numbered_range(
     connection: &mut Connection,
+    tables: FileTables,
     room: RoomId,
     after: i64,
     end: i64,
-) -> Result<Vec<Numbered>, DatabaseError> {
-    Ok(message_sequence::table
+) -> Result<Vec<Row>, DatabaseError> {
+    let range = message_sequence::table
         .inner_join(messages::table)
         .filter(message_sequence::room_id.eq(room.0))
         .filter(message_sequence::seq.gt(after))
         .filter(message_sequence::seq.le(end))
-        .order(message_sequence::seq.asc())
-        .select((MESSAGE_COLUMNS, message_sequence::seq.nullable()))
-        .load::<Numbered>(connection)
+        .select((MESSAGE_COLUMNS, message_sequence::seq.nullable()));
+    Ok(changed(range, tables.has_changes)
+        .load::<Row>(connection)
         .await?)
+}
+
+/// One message, if it is in that room.
+pub(crate) async fn find(
+    connection: &mut Connection,
+    tables: FileTables,
+    room: RoomId,
+    id: MessageId,
+) -> Result<Option<StoredMessage>, DatabaseError> {
+    let message = message_sequence::table
+        .inner_join(messages::table)
+        .filter(message_sequence::message_id.eq(id.0))
+        .filter(messages::room_id.eq(room.0))
+        .select((MESSAGE_COLUMNS, message_sequence::seq.nullable()));
+    let rows = changed(message, tables.has_changes)
+        .load::<Row>(connection)
+        .await?;
+    let messages = complete(connection, tables, rows, &[]).await?;
+    Ok(messages.into_iter().next())
 }
 
 fn first(limit: i64) -> Page {
@@ -155,7 +185,7 @@ pub(crate) async fn last_seq(
 async fn complete(
     connection: &mut Connection,
     tables: FileTables,
-    rows: Vec<Numbered>,
+    rows: Vec<Row>,
     known: &[Arc<User>],
 ) -> Result<Vec<StoredMessage>, DatabaseError> {
     let senders = senders(connection, &rows, known).await?;
@@ -163,7 +193,7 @@ async fn complete(
     Ok(rows
         .into_iter()
         // Every message has a sender: the schema sees to it.
-        .filter_map(|(message, seq)| {
+        .filter_map(|((message, seq), edited_at, deleted_at)| {
             Some(StoredMessage {
                 id: message.id,
                 seq,
@@ -172,6 +202,8 @@ async fn complete(
                 sender: Arc::clone(senders.get(&message.sender_id)?),
                 file: message.file_id.and_then(|id| files.get(&id).cloned()),
                 created_at: message.created_at,
+                edited_at,
+                deleted_at,
             })
         })
         .collect())
@@ -195,7 +227,7 @@ pub(crate) async fn newest_time(
 /// Whoever wrote the messages, and everybody in `known`.
 async fn senders(
     connection: &mut Connection,
-    rows: &[Numbered],
+    rows: &[Row],
     known: &[Arc<User>],
 ) -> Result<HashMap<UserId, Arc<User>>, DatabaseError> {
     let mut people: HashMap<UserId, Arc<User>> = known
@@ -204,8 +236,8 @@ async fn senders(
         .collect();
     let mut unknown: Vec<i32> = rows
         .iter()
-        .filter(|(message, _)| !people.contains_key(&message.sender_id))
-        .map(|(message, _)| message.sender_id.0)
+        .filter(|((message, _), ..)| !people.contains_key(&message.sender_id))
+        .map(|((message, _), ..)| message.sender_id.0)
         .collect();
     if !unknown.is_empty() {
         unknown.sort_unstable();
@@ -219,11 +251,11 @@ async fn senders(
 async fn files_of(
     connection: &mut Connection,
     tables: FileTables,
-    rows: &[Numbered],
+    rows: &[Row],
 ) -> Result<HashMap<FileId, FileDetails>, DatabaseError> {
     let mut file_ids: Vec<i32> = rows
         .iter()
-        .filter_map(|(message, _)| message.file_id)
+        .filter_map(|((message, _), ..)| message.file_id)
         .map(|id| id.0)
         .collect();
     if file_ids.is_empty() {

@@ -6,6 +6,7 @@
 //! (`database`); functions that need one say so.
 
 pub(crate) mod access;
+pub(crate) mod changes;
 mod compat;
 pub(crate) mod files;
 pub(crate) mod memberships;

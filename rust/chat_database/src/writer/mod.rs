@@ -43,11 +43,15 @@ const GROUP_LENGTH: usize = 256;
 /// slow in it delays all messages.
 pub type OnStored = Box<dyn FnOnce(Result<Stored, DatabaseError>) + Send>;
 
+/// Something to be done on the writer's thread.
+pub type Call = Box<dyn FnOnce() + Send>;
+
 /// Stores messages; clones feed the same writer. When the last clone is
 /// dropped, the writer stores what it has accepted and ends.
 #[derive(Clone)]
 pub struct MessageWriter {
     queue: mpsc::Sender<Pending>,
+    calls: mpsc::UnboundedSender<Call>,
     stop: watch::Sender<bool>,
     /// Changes when the thread has nothing left to do.
     finished: watch::Receiver<()>,
@@ -86,12 +90,14 @@ impl MessageWriter {
     pub async fn start(database: Database) -> Result<Self, DatabaseError> {
         let clock = Clock::starting_after(database.newest_message_time().await?);
         let (queue, receiver) = mpsc::channel(QUEUE_LENGTH);
+        let (calls, call_receiver) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let (alive, finished) = watch::channel(());
         let task = Task {
             database,
             clock,
             queue: receiver,
+            calls: call_receiver,
             stopped,
         };
         let mut runtime = runtime::Builder::new_current_thread();
@@ -114,6 +120,7 @@ impl MessageWriter {
             .map_err(DatabaseError::internal)?;
         Ok(Self {
             queue,
+            calls,
             stop,
             finished,
         })
@@ -131,6 +138,15 @@ impl MessageWriter {
         match self.queue.reserve().await {
             Ok(place) => place.send(Pending { message, on_stored }),
             Err(_) => tell(on_stored, Err(stopped())),
+        }
+    }
+
+    /// Runs a call behind the listeners of all messages that are stored by now, and
+    /// behind earlier calls. It delays all messages like these.
+    pub fn call_behind(&self, call: Call) {
+        if let Err(refused) = self.calls.send(call) {
+            // The writer has ended, and with it all listeners.
+            guarded(refused.0);
         }
     }
 
@@ -157,6 +173,7 @@ struct Task {
     database: Database,
     clock: Clock,
     queue: mpsc::Receiver<Pending>,
+    calls: mpsc::UnboundedReceiver<Call>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -171,13 +188,18 @@ impl Task {
                     self.queue.close();
                     is_open = false;
                 }
+                Some(call) = self.calls.recv() => guarded(call),
                 count = self.queue.recv_many(&mut group, GROUP_LENGTH) => {
                     if count == 0 {
-                        return;
+                        break;
                     }
                     self.store_and_tell(&mut group).await;
                 }
             }
+        }
+        self.calls.close();
+        while let Some(call) = self.calls.recv().await {
+            guarded(call);
         }
     }
 
@@ -249,9 +271,13 @@ async fn stop_is_asked(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// A listener that panics hurts nobody else.
 fn tell(on_stored: OnStored, stored: Result<Stored, DatabaseError>) {
-    if catch_unwind(AssertUnwindSafe(|| on_stored(stored))).is_err() {
+    guarded(|| on_stored(stored));
+}
+
+/// A listener that panics hurts nobody else.
+fn guarded(call: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(call)).is_err() {
         tracing::error!("a listener of the message writer panicked");
     }
 }

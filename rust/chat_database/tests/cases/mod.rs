@@ -1,5 +1,6 @@
 //! The cases both back ends must pass, and the fixture they share.
 
+mod changes;
 mod files;
 mod memberships;
 mod messages;

@@ -11,17 +11,20 @@ use crate::schema::{
 };
 
 /// Tables that the original does not have, besides those of the sibling systems.
-const ADDED_TABLES: [&str; 6] = [
+const ADDED_TABLES: [&str; 9] = [
     "pending_objects",
     "file_thumbnails",
     "room_sequences",
     "message_sequence",
     "message_receipts",
     "read_markers",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// The tables in the order in which they are reported.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 14] = [
     "users",
     "rooms",
     "user_rooms",
@@ -33,6 +36,9 @@ const TABLES: [&str; 11] = [
     "message_sequence",
     "message_receipts",
     "read_markers",
+    "room_changes",
+    "message_changes",
+    "change_receipts",
 ];
 
 /// The schema of the original, as its clients of the database know it.

@@ -186,6 +186,7 @@ async fn a_role_that_may_not_create_the_tables_works_without_numbers() {
         uploads: true,
         order: false,
         reading: false,
+        changes: false,
     };
     assert_eq!(opened.migration().additions, expected);
     opened.close().await;
@@ -246,6 +247,31 @@ async fn a_role_without_rights_on_the_markers_does_not_know_what_was_read() {
         assert_eq!(outcomes.expect("an answer").is_some(), knows_reading);
         opened.close().await;
     }
+    role.remove(&client).await;
+}
+
+#[tokio::test]
+async fn a_role_without_rights_on_the_changes_has_numbers_all_the_same() {
+    let database = TestDatabase::create().await;
+    let client = database.client().await;
+    create_generation_a(&client).await;
+    drop(database.open().await);
+    let role = PlainRole::create(&database, &client).await;
+    for table in ["change_receipts", "message_changes", "room_changes"] {
+        let name = &role.name;
+        execute(&client, &format!("revoke all on {table} from {name}")).await;
+        let opened = open(&role.url).await.expect("the tables are there");
+        assert!(opened.numbers_messages());
+        assert!(!opened.changes_messages());
+        let page = Page { skip: 0, limit: 9 };
+        let history = opened.list_messages(RoomId(1), page, Vec::new()).await;
+        assert_eq!(history.expect("a history").len(), 2);
+        opened.close().await;
+        execute(&client, &format!("grant all on {table} to {name}")).await;
+    }
+    let opened = open(&role.url).await.expect("the tables are there");
+    assert!(opened.changes_messages());
+    opened.close().await;
     role.remove(&client).await;
 }
 

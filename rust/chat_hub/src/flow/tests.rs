@@ -19,6 +19,7 @@ fn message() -> Delivery {
         audience: Audience::Everybody,
         importance: Importance::Required,
         seq: None,
+        change: None,
         kind: None,
         _permit: None,
     }

@@ -16,6 +16,7 @@ fn loaded(places: std::ops::RangeInclusive<i64>) -> LoadedTail {
     LoadedTail {
         last: Seq(*places.end()),
         frames: places.map(frame).collect(),
+        changes: None,
     }
 }
 
@@ -65,6 +66,7 @@ fn an_empty_room_has_nothing_to_miss() {
     tail.extend(LoadedTail {
         last: Seq(0),
         frames: Vec::new(),
+        changes: None,
     });
     assert_eq!(places(&tail, 0), Some(Vec::new()));
     tail.push(Seq(1), &frame(1));

@@ -4,21 +4,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chat_hub::{Hub, LoadedTail, Publication, Resume, Wishes};
-use chat_protocol::ids::{RoomId, Seq, UserId};
+use chat_hub::{
+    ChangePublication, Hub, LoadedChange, LoadedChanges, LoadedTail, Publication, Resume, Wishes,
+};
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
+use chat_protocol::{EventKinds, Position};
 
 use crate::fixture::{Client, hub, join, join_with, text};
 
 const ROOM: RoomId = RoomId(1);
 
+fn position(seq: i64) -> Position {
+    Position {
+        seq: Seq(seq),
+        change: None,
+    }
+}
+
 fn resume(since: i64, loaded: Option<std::ops::RangeInclusive<i64>>) -> Resume {
     Resume {
-        since: Seq(since),
+        since: position(since),
         loaded: loaded.map(|places| LoadedTail {
             last: Seq(*places.end()),
             frames: places.map(|place| text(&place.to_string())).collect(),
+            changes: None,
         }),
         history: "there".to_owned(),
+        changes: String::new(),
     }
 }
 
@@ -81,7 +93,7 @@ async fn the_next_one_needs_no_database() {
     let hub = hub(1 << 20);
     let _first = come_back(&hub, 1, 1, resume(2, Some(1..=5)));
     publish(&hub, 6).await;
-    assert!(!hub.needs_tail(ROOM, Seq(0)));
+    assert!(!hub.needs_tail(ROOM, position(0)));
     let mut second = come_back(&hub, 2, 1, resume(4, None));
     resumed(&mut second, 4, 6, true);
     assert_eq!(places(&mut second, 2), [5, 6]);
@@ -116,7 +128,7 @@ async fn a_hold_that_ends_leaves_nothing_behind() {
     let hub = hub(1 << 20);
     drop(hub.hold_room(ROOM));
     publish(&hub, 6).await;
-    assert!(hub.needs_tail(ROOM, Seq(5)));
+    assert!(hub.needs_tail(ROOM, position(5)));
 }
 
 #[tokio::test]
@@ -191,7 +203,7 @@ async fn nothing_is_missed_or_doubled_at_any_moment() {
         let newest = stored.load(Ordering::SeqCst);
         let since = (newest - i64::try_from(clients.len() % 60).unwrap()).max(0);
         let loaded = hub
-            .needs_tail(ROOM, Seq(since))
+            .needs_tail(ROOM, position(since))
             .then(|| (newest - LOADED + 1).max(1)..=newest);
         tokio::time::sleep(Duration::from_micros(500)).await;
         let user = i32::try_from(clients.len()).unwrap() + 1;
@@ -217,4 +229,95 @@ async fn nothing_is_missed_or_doubled_at_any_moment() {
             assert_eq!(places(client, 1), [place]);
         }
     }
+}
+
+/// So many changes, each of the message of the same place.
+fn changes(places: std::ops::RangeInclusive<i64>) -> LoadedChanges {
+    LoadedChanges {
+        last: Change(*places.end()),
+        after: Change(0),
+        changes: places.map(change).collect(),
+    }
+}
+
+fn change(place: i64) -> LoadedChange {
+    LoadedChange {
+        change: Change(place),
+        seq: Seq(place),
+        // Told from messages by a thousand.
+        frame: text(&(1000 + place).to_string()),
+    }
+}
+
+async fn publish_change(hub: &Hub, place: i64) {
+    let permit = hub.admit(ROOM, 1).await;
+    let LoadedChange { change, seq, frame } = change(place);
+    let publication = ChangePublication {
+        change,
+        seq,
+        frame,
+        message: text(&(2000 + place).to_string()),
+    };
+    hub.publish_change(ROOM, publication, permit);
+}
+
+fn come_back_asking(hub: &Hub, user: i32, since: (i64, i64), loaded: Option<LoadedTail>) -> Client {
+    let resume = Resume {
+        since: Position {
+            seq: Seq(since.0),
+            change: Some(Change(since.1)),
+        },
+        loaded,
+        history: String::new(),
+        changes: "there".to_owned(),
+    };
+    let wishes = Wishes {
+        events: EventKinds::from_list("changes"),
+        resume: Some(resume),
+    };
+    join_with(hub, user, 1, wishes)
+}
+
+fn resumed_changes(client: &mut Client) -> serde_json::Value {
+    loop {
+        let mut frame = client.json();
+        if frame["type"] == "resumed" {
+            return frame["changes"].take();
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_follow_the_messages_and_come_once() {
+    let hub = hub(1 << 20);
+    let mut other = join(&hub, 9, 1);
+    let loaded = LoadedTail {
+        changes: Some(changes(1..=3)),
+        ..resume(0, Some(1..=5)).loaded.unwrap()
+    };
+    let mut client = come_back_asking(&hub, 1, (4, 1), Some(loaded));
+    // Stored already and so in the database; on its way to the hub.
+    publish_change(&hub, 3).await;
+    publish_change(&hub, 4).await;
+    publish(&hub, 6).await;
+    let expected = serde_json::json!({"from": 1, "to": 3, "complete": true});
+    assert_eq!(resumed_changes(&mut client), expected);
+    assert_eq!(places(&mut client, 5), [5, 1002, 1003, 1004, 6]);
+    assert_eq!(places(&mut other, 1), [6], "it has not asked");
+    // From memory, where the messages are as they are now.
+    assert!(!hub.needs_tail(ROOM, position(2)));
+    let mut second = come_back_asking(&hub, 2, (2, 3), None);
+    resumed_changes(&mut second);
+    assert_eq!(places(&mut second, 5), [2003, 2004, 5, 6, 1004]);
+}
+
+#[tokio::test]
+async fn changes_that_are_not_known_are_read_elsewhere() {
+    let hub = hub(1 << 20);
+    let loaded = resume(0, Some(1..=5)).loaded;
+    let mut client = come_back_asking(&hub, 1, (5, 7), loaded);
+    let expected = serde_json::json!({"from": 7, "to": 7, "complete": false, "history": "there"});
+    assert_eq!(resumed_changes(&mut client), expected);
+    hub.forget_tail(ROOM);
+    assert!(hub.needs_tail(ROOM, position(4)));
 }

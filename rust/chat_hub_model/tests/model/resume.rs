@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chat_hub_model::{Hub, LoadedTail, Resume};
+use chat_protocol::Position;
 use chat_protocol::ids::Seq;
 use shuttle::sync::atomic::{AtomicI64, Ordering};
 use shuttle::thread;
@@ -19,15 +20,21 @@ fn load(newest: i64) -> LoadedTail {
     LoadedTail {
         last: Seq(newest),
         frames: (1..=newest).map(|place| text(&place.to_string())).collect(),
+        changes: None,
     }
 }
 
 fn resume(hub: &Hub, stored: &AtomicI64, since: i64) -> Resume {
     let newest = stored.load(Ordering::SeqCst);
+    let since = Position {
+        seq: Seq(since),
+        change: None,
+    };
     Resume {
-        since: Seq(since),
-        loaded: hub.needs_tail(ROOM, Seq(since)).then(|| load(newest)),
+        since,
+        loaded: hub.needs_tail(ROOM, since).then(|| load(newest)),
         history: String::new(),
+        changes: String::new(),
     }
 }
 
@@ -35,7 +42,7 @@ fn comes_back(hub: &Hub, stored: &AtomicI64, user: i32) -> (i64, Client) {
     let since = stored.load(Ordering::SeqCst);
     let hold = hub.hold_room(ROOM);
     let resume = resume(hub, stored, since.saturating_sub(1).max(0));
-    let since = resume.since.0;
+    let since = resume.since.seq.0;
     let client = come_back(hub, user, Reading::Socket, Some(resume));
     drop(hold);
     (since, client)

@@ -20,6 +20,7 @@ const ROOM: RoomId = RoomId(1);
 const TABLES: FileTables = FileTables {
     layout: FileLayout::A,
     has_additions: true,
+    has_changes: true,
 };
 
 #[derive(QueryableByName)]
@@ -70,14 +71,15 @@ async fn pages_by_number_are_found_by_the_index() {
     .await;
     let range = "SEARCH message_sequence USING PRIMARY KEY (room_id=? AND seq>? AND seq<?)";
     let message = "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)";
+    let change = "SEARCH message_changes USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN";
     let last = "SEARCH room_sequences USING INTEGER PRIMARY KEY (rowid=?)";
     let expected: [&[&str]; 4] = [
         // After: the window, and the end of the room.
-        &[range, message],
-        &[range, message],
+        &[range, message, change],
+        &["CO-ROUTINE page", range, message, "SCAN page", change],
         // Before: beyond the last number, which is looked up then.
-        &[range, message, last],
-        &[range, message],
+        &[range, message, change, last],
+        &[range, message, change],
     ];
     assert_eq!(plan, expected.concat());
 }
@@ -96,6 +98,7 @@ async fn a_page_of_the_history_is_found_and_numbered_by_indexes() {
         "{plan}"
     );
     assert!(plan.contains("message_sequence USING"), "{plan}");
+    assert!(plan.contains("SEARCH message_changes USING"), "{plan}");
     assert!(
         !plan.contains("SCAN messages") && !plan.contains("SCAN message_sequence"),
         "{plan}"

@@ -1,8 +1,9 @@
 """Run a command while the servers of the tests are up: ``python tests/with_services.py -- COMMAND...``
 
-A PostgreSQL server, with superuser rights, and an emulator of Google Cloud Storage; their addresses are in the
-environment of the command as IZPOCHAT_TEST_POSTGRES_URL and IZPOCHAT_TEST_GCS_EMULATOR. The command's exit code is
-passed through. A server that the environment already names is used as it is.
+A PostgreSQL server, with superuser rights, an emulator of Google Cloud Storage, and a Redis server; their addresses
+are in the environment of the command as IZPOCHAT_TEST_POSTGRES_URL, IZPOCHAT_TEST_GCS_EMULATOR, and
+IZPOCHAT_TEST_REDIS_URL. The command's exit code is passed through. A server that the environment already names is used
+as it is.
 """
 
 import os
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
-from harness import gcs_emulator, postgres
+from harness import gcs_emulator, postgres, redis_server
 
 
 def run(command: Sequence[str]) -> int:
@@ -23,7 +24,14 @@ def run(command: Sequence[str]) -> int:
         address = gcs_emulator.given_address()
         if address is None:
             address = servers.enter_context(closing(gcs_emulator.GcsEmulator())).address
-        added = {"IZPOCHAT_TEST_POSTGRES_URL": url, gcs_emulator.GIVEN_ADDRESS_KEY: address}
+        redis_url = redis_server.given_url()
+        if redis_url is None:
+            redis_url = servers.enter_context(closing(redis_server.RedisServer())).url
+        added = {
+            "IZPOCHAT_TEST_POSTGRES_URL": url,
+            gcs_emulator.GIVEN_ADDRESS_KEY: address,
+            redis_server.GIVEN_URL_KEY: redis_url,
+        }
         return subprocess.call(command, env={**os.environ, **added})
 
 

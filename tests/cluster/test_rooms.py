@@ -58,6 +58,7 @@ def test_a_message_is_stored_once_whichever_process_gets_it(processes: list[Chat
     reader.expect(JOINED)
     own_elsewhere = other.connect(room, ana)
     socket.say("una vez", client_id="c-1")
+    assert socket.expect("message")["client_id"] == "c-1"
     ack = socket.expect("ack")
     assert own_elsewhere.expect("message")["client_id"] == "c-1", "the sender's sockets everywhere are told"
     assert "client_id" not in reader.expect("message")

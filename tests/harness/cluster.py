@@ -1,16 +1,23 @@
 """Several processes that serve one database together."""
 
 from harness.chat import Chat
+from harness.database import Database
 from harness.pool import ServerPool
 from harness.waiting import wait_until
 
 
 def start_processes(
-    servers: ServerPool, kind: str, url: str, count: int = 2, settings: dict[str, str] | None = None
+    servers: ServerPool,
+    kind: str,
+    url: str,
+    *,
+    count: int = 2,
+    settings: dict[str, str] | None = None,
+    database: Database | None = None,
 ) -> list[Chat]:
-    """Processes of a new database, the first one started first, that know of each other."""
+    """Processes of one database, a new one if none is given, the first one started first, that know of each other."""
     settings = {"REDIS_URL": url, **(settings or {})}
-    first = servers.prepare(kind, settings=settings)
+    first = servers.prepare(kind, settings=settings, database=database)
     first.server.start()
     others = [servers.prepare(kind, database=first.database, settings=settings) for _ in range(count - 1)]
     for other in others:

@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from harness.certificates import make_certificate
 from harness.pool import ServerPool
 from harness.postgres import PostgresAccess, PostgresCluster
+from harness.redis_server import RedisServer
 from reliability.schedule import Service, Verdict, run_batch
 
 AT_ONCE = 10
@@ -27,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schedules", type=int, default=1000)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--processes", type=int, choices=[1, 2], default=1)
     parser.add_argument("--first-batch", type=int, default=1000)
     options = parser.parse_args()
     started = time.monotonic()
@@ -37,9 +39,13 @@ def main() -> int:
         if options.database == "postgres":
             cluster = PostgresCluster()
             stack.callback(cluster.close)
+        redis: RedisServer | None = None
+        if options.processes > 1:
+            redis = RedisServer()
+            stack.callback(redis.close)
         pool = ServerPool(folder, PostgresAccess(cluster.url if cluster else ""), make_certificate(folder))
         stack.callback(pool.close_own)
-        service = Service.start(pool, cluster)
+        service = Service.start(pool, cluster, redis)
         batch = options.first_batch
         while len(verdicts) < options.schedules:
             found = asyncio.run(run_batch(service, batch, AT_ONCE))
@@ -50,10 +56,11 @@ def main() -> int:
             batch += 1
     violated = sum(bool(verdict.violations) for verdict in verdicts)
     print(
-        f"{len(verdicts)} schedules on {options.database} in {time.monotonic() - started:.0f} s, batches"
-        f" {options.first_batch} to {batch - 1}: {sum(v.messages for v in verdicts)} messages,"
-        f" {sum(v.resumes for v in verdicts)} resumes, {sum(v.incomplete for v in verdicts)} of them incomplete,"
-        f" {sum(v.gaps for v in verdicts)} gaps asked for, {violated} schedules with violations"
+        f"{len(verdicts)} schedules on {options.database}, {options.processes} processes, in"
+        f" {time.monotonic() - started:.0f} s, batches {options.first_batch} to {batch - 1}:"
+        f" {sum(v.messages for v in verdicts)} messages, {sum(v.resumes for v in verdicts)} resumes,"
+        f" {sum(v.incomplete for v in verdicts)} of them incomplete, {sum(v.gaps for v in verdicts)} gaps asked for,"
+        f" {violated} schedules with violations"
     )
     return 1 if violated else 0
 

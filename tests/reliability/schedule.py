@@ -11,9 +11,11 @@ from typing import Self
 
 import httpx
 from harness.chat import Chat, User
+from harness.cluster import start_processes
 from harness.database import Database
 from harness.pool import ServerPool
 from harness.postgres import PostgresCluster
+from harness.redis_server import RedisServer
 from reliability.client import Client
 from reliability.history import Message, RoomRecord, violations
 
@@ -42,36 +44,58 @@ class Verdict:
 
 
 class Service:
-    """The service and its database, and what can happen to them."""
+    """The processes of the service, its database and its Redis, and what can happen to them."""
 
-    def __init__(self, chat: Chat, cluster: PostgresCluster | None) -> None:
-        self.chat = chat
+    def __init__(self, processes: list[Chat], cluster: PostgresCluster | None, redis: RedisServer | None) -> None:
+        self.chat = processes[0]
+        self._processes = processes
         self._cluster = cluster
-        self.base_url: str | None = chat.server.base_url
+        self._redis = redis
+        self._away: set[int] = set()
 
     @classmethod
-    def start(cls, pool: ServerPool, cluster: PostgresCluster | None) -> Self:
-        """A service of its own, on SQLite unless there is a cluster."""
+    def start(cls, pool: ServerPool, cluster: PostgresCluster | None, redis: RedisServer | None = None) -> Self:
+        """A service of its own, on SQLite unless there is a cluster; two processes if they have where to meet."""
+        if redis is not None:
+            kind = "sqlite" if cluster is None else "postgres"
+            database = None if cluster is None else Database(cluster.create_database())
+            return cls(start_processes(pool, kind, redis.url, database=database), cluster, redis)
         if cluster is None:
             chat = pool.prepare("sqlite")
         else:
             chat = pool.prepare("postgres", database=Database(cluster.create_database()))
         chat.server.start()
-        return cls(chat, cluster)
+        return cls([chat], cluster, None)
+
+    def base_url(self) -> str | None:
+        """Where one of the processes that are there is; none if none is."""
+        there = [number for number in range(len(self._processes)) if number not in self._away]
+        return self._processes[random.choice(there)].server.base_url if there else None
 
     @property
     def faults(self) -> list[Callable[[], None]]:
         """Each ends when it is over."""
-        if self._cluster is None:
-            return [self.kill]
-        return [self.kill, self.kill, self.restart_database, self.cut_database]
+        faults = [self.kill]
+        if self._cluster is not None:
+            faults += [self.kill, self.restart_database, self.cut_database]
+        if self._redis is not None:
+            faults += [self.kill, self.restart_redis]
+        return faults
 
     def kill(self) -> None:
         """SIGKILL, and a new start."""
-        self.base_url = None
-        self.chat.server.kill()
-        self.chat.server.start()
-        self.base_url = self.chat.server.base_url
+        number = random.randrange(len(self._processes))
+        self._away.add(number)
+        server = self._processes[number].server
+        server.kill()
+        server.start()
+        self._away.remove(number)
+
+    def restart_redis(self) -> None:
+        """End what the processes talk over, and start it again."""
+        assert self._redis is not None
+        self._redis.stop()
+        self._redis.start_again()
 
     def restart_database(self) -> None:
         """Stop PostgreSQL, which ends all connections, and start it again."""
@@ -100,7 +124,7 @@ class Schedule:
             users = chat.users(*(f"u{number}" for number in range(CLIENTS)))
             room_id = chat.room(users[0])
             clients = [
-                Client(f"{seed}/{room}/{number}", user, room_id, http, lambda: service.base_url)
+                Client(f"{seed}/{room}/{number}", user, room_id, http, service.base_url)
                 for number, user in enumerate(users)
             ]
             self._rooms.append((room_id, users[0], clients))
@@ -131,7 +155,7 @@ class Schedule:
         stored: list[Message] = []
         while True:
             answer = await self._http.get(
-                f"{self._service.base_url}/api/rooms/{room_id}/messages",
+                f"{self._service.base_url()}/api/rooms/{room_id}/messages",
                 params={"after_seq": stored[-1].seq if stored else 0, "limit": PAGE},
                 headers=owner.headers,
             )

@@ -226,8 +226,9 @@ impl Registry {
     pub(crate) fn hold_room(&self, id: RoomId) {
         let room = self.rooms.entry(id);
         let mut room = room.or_insert_with(|| Room::new(self.shards.len()));
-        room.hold(&self.tail_limits);
+        room.hold();
         self.listen_if_used(id, &mut room);
+        room.use_tail(&self.tail_limits);
     }
 
     /// The end of a hold.

@@ -235,10 +235,9 @@ impl Room {
         }
     }
 
-    /// Keeps the room, and from now on what is published in it.
-    pub(crate) fn hold(&mut self, limits: &TailLimits) {
+    /// Keeps the room.
+    pub(crate) fn hold(&mut self) {
         self.holds += 1;
-        self.use_tail(limits);
     }
 
     pub(crate) fn let_go(&mut self) {
@@ -253,13 +252,18 @@ impl Room {
         }
     }
 
+    pub(crate) fn drop_tail(&mut self) {
+        self.tail = None;
+    }
+
     fn drop_stale_tail(&mut self) {
         if self.holds == 0 && self.tail.as_ref().is_some_and(|tail| tail.is_stale()) {
             self.tail = None;
         }
     }
 
-    fn use_tail(&mut self, limits: &TailLimits) -> &mut Tail {
+    /// Keeps from now on what is published.
+    pub(crate) fn use_tail(&mut self, limits: &TailLimits) -> &mut Tail {
         let tail = self
             .tail
             .get_or_insert_with(|| Box::new(Tail::new(limits.clone())));

@@ -43,6 +43,8 @@ impl Registry {
         if listens != room.line.is_some() {
             peers.listen(id, listens);
             room.line = listens.then(Box::<Line>::default);
+            // From here on it would miss something.
+            room.drop_tail();
         }
     }
 

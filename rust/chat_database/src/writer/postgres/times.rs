@@ -25,10 +25,10 @@ pub(super) trait Times: QueryId<QueryId: 'static> + 'static {
 #[derive(Clone, Copy, Debug, QueryId)]
 pub(super) struct Given;
 
-/// From the server's clock, once the counters of the rooms are locked: what other
-/// processes store in these rooms is stored before that or after the commit. So times
-/// and ids ascend with the numbers. The counters are locked in one order, so that two
-/// groups never wait for each other.
+/// From the server's clock, once the rooms are locked: what other processes store in
+/// these rooms is stored before that or after the commit. So times and ids ascend with
+/// the numbers. The rooms are locked in one order, so that two groups never wait for each
+/// other; and not their counters, which a room without messages does not have.
 #[derive(Clone, Copy, Debug, QueryId)]
 pub(super) struct Lockstep;
 
@@ -52,11 +52,11 @@ impl Times for Lockstep {
         }
         out.push_sql(
             "locked AS MATERIALIZED (\
-                 SELECT room_id FROM room_sequences WHERE room_id = ANY(",
+                 SELECT id FROM rooms WHERE id = ANY(",
         );
         out.push_bind_param::<Array<Integer>, _>(room_ids)?;
         out.push_sql(
-            ") ORDER BY room_id FOR UPDATE\
+            ") ORDER BY id FOR NO KEY UPDATE\
              ), moment AS MATERIALIZED (\
                  SELECT clock_timestamp() AS began \
                  FROM (SELECT count(*) FROM locked) AS all_of_them\

@@ -10,7 +10,7 @@ use diesel::sql_types::{Array, Integer};
 pub(super) trait Times: QueryId<QueryId: 'static> + 'static {
     /// What comes in front of the statement, which has `WITH` in front of it or nothing.
     fn push_with<'b>(
-        room_ids: &'b Vec<i32>,
+        room_ids: &'b [i32],
         is_first: bool,
         out: &mut AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()>;
@@ -33,7 +33,7 @@ pub(super) struct Given;
 pub(super) struct Lockstep;
 
 impl Times for Given {
-    fn push_with<'b>(_: &'b Vec<i32>, _: bool, _: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn push_with<'b>(_: &'b [i32], _: bool, _: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Ok(())
     }
 
@@ -43,7 +43,7 @@ impl Times for Given {
 
 impl Times for Lockstep {
     fn push_with<'b>(
-        room_ids: &'b Vec<i32>,
+        room_ids: &'b [i32],
         is_first: bool,
         out: &mut AstPass<'_, 'b, Pg>,
     ) -> QueryResult<()> {

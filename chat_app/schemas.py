@@ -120,8 +120,9 @@ class MemberAdd(BaseModel):
 
 
 class HistoryPart(BaseModel):
-    """Which part of a history; with a place, ``skip`` means nothing."""
+    """Which part of which history; with a place, ``skip`` means nothing."""
 
+    room_id: PathId
     skip: Skip = 0
     limit: Limit = 50
     before_seq: Seq | None = None

@@ -6,13 +6,14 @@ used, English elsewhere.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
 from chat_app import schemas
 from chat_app.dependencies import Caller, RunningCore, error_responses
 from chat_app.errors import spanish_room_errors
 from chat_app.json_route import JsonBytes, JsonRoute, json_response
+from chat_app.parameters import documents, reads
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=JsonRoute)
 
@@ -71,13 +72,21 @@ async def add_room_member(caller: Caller, room_id: schemas.PathId, body: schemas
     return JsonBytes(await caller.add_room_member(room_id, user_id=body.user_id, username=body.username))
 
 
-@router.get("/{room_id}/messages", response_model=list[schemas.Message], responses=error_responses(404, 501))
+@router.get(
+    "/{room_id}/messages",
+    response_model=list[schemas.Message],
+    responses=error_responses(404, 501),
+    openapi_extra=documents(schemas.HistoryPart, "room_id"),
+)
 async def list_messages(
-    caller: Caller, room_id: schemas.PathId, part: Annotated[schemas.HistoryPart, Query()]
+    caller: Caller, part: Annotated[schemas.HistoryPart, Depends(reads(schemas.HistoryPart))]
 ) -> Response:
     """The history of a room, newest first; with ``after_seq`` oldest first."""
-    with spanish_room_errors(room_id):
-        return json_response(await caller.list_messages(room_id, **part.model_dump()))
+    with spanish_room_errors(part.room_id):
+        answer = await caller.list_messages(
+            part.room_id, skip=part.skip, limit=part.limit, before_seq=part.before_seq, after_seq=part.after_seq
+        )
+    return json_response(answer)
 
 
 @router.put("/{room_id}/read", response_model=schemas.RoomReading, responses=error_responses(400, 404, 413, 501))

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chat_database::{CompatStore, Database};
-use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest};
 use chat_hub::{BridgeOutput, Hub, StreamSource};
 use chat_socketio::{Face, Namespace};
 use futures_util::FutureExt as _;
@@ -100,6 +100,37 @@ impl Compat {
         namespaces
     }
 
+    /// Says whether this is the process that knows what is live; until it is said, it is
+    /// not. What time does to meetings is done there alone.
+    pub fn set_home(&self, is_home: bool) {
+        if let Some(faces) = &self.faces {
+            faces.meetings.set_home(is_home);
+        }
+    }
+
+    /// Whether a request must be answered by the process that knows what is live: open
+    /// sockets are told what it changes. Any process answers the others.
+    pub fn needs_home(&self, head: &RequestHead) -> bool {
+        let Some(target) = resolve(&head.path, &self.config.systems) else {
+            return false;
+        };
+        let (method, path) = (&head.method, &target.path);
+        match target.system {
+            System::Meetings => meetings::is_live(method, path, target.is_mounted),
+            System::Calls => calls::is_live(method, path),
+            System::WsHub => ws_hub::is_live(method, path),
+            System::Webrtc => false,
+        }
+    }
+
+    /// The answer to a request that cannot be answered at the moment.
+    pub fn unavailable(&self, head: &RequestHead) -> Response {
+        match resolve(&head.path, &self.config.systems) {
+            Some(target) => fail(target.system, true),
+            None => Response::empty(404),
+        }
+    }
+
     /// Answers a request below one of the mounts.
     pub async fn handle(&self, request: Request) -> Response {
         let path = &request.head().path;
@@ -119,6 +150,11 @@ impl Compat {
             }
             _ => MAX_BODY_BYTES,
         }
+    }
+
+    /// How sockets of a path are read; none if the path is not one of ours.
+    pub fn terms(&self, path: &str) -> Option<SocketTerms> {
+        self.hub_at(path).map(|_| self.limits(None).terms())
     }
 
     /// Takes over a socket if its path is one of ours, and gives it back otherwise.

@@ -27,5 +27,5 @@ pub use bridge::{BridgeFrame, BridgeInput, receive as receive_bridge};
 pub use error::{PostError, ReadError};
 pub use frame_budget::{FrameBudget, pause};
 pub use gateway::{Gateway, GatewayConfig, SocketOptions};
-pub use handshake::{FORBIDDEN, UpgradeRequest, last_query_value};
-pub use socket::{MessageHandler, SocketInput, receive as receive_socket};
+pub use handshake::{FORBIDDEN, UNAVAILABLE, UpgradeRequest, last_query_value};
+pub use socket::{MessageHandler, SocketInput, SocketTerms, receive as receive_socket};

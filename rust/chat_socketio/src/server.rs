@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest};
 use chat_hub::{BridgeOutput, Heartbeat, Hub, StreamSource};
 
 use crate::config::SocketIoConfig;
@@ -57,6 +57,11 @@ impl SocketIo {
             echo: Some(echo),
             ..Self::new(config, hub, faces)
         }
+    }
+
+    /// How WebSockets of a path are read; none if the path is not ours.
+    pub fn terms(&self, path: &str) -> Option<SocketTerms> {
+        self.engine(path).map(Engine::terms)
     }
 
     /// Serves a socket that asked for an upgrade, if the path is ours.

@@ -16,13 +16,13 @@ mod upgrade;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chat_gateway::{BridgeInput, FrameBudget, SocketInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, FrameBudget, SocketTerms, UpgradeRequest};
 use chat_hub::{
     BridgeOutput, ConnectionRef, DisconnectReason, Hub, HubError, Link, NewConnection,
     SessionFactory, StreamSource,
 };
 use chat_protocol::EncodedFrame;
-use chat_websocket::{Decoder, DecoderConfig, encode_close};
+use chat_websocket::encode_close;
 use dashmap::DashMap;
 use engineioxide_core::TransportType;
 use serde::Serialize;
@@ -62,8 +62,17 @@ struct Open<'a> {
 }
 
 impl Shared {
+    /// The signs of life are packets of the session, wherever its socket is.
+    fn terms(&self) -> SocketTerms {
+        SocketTerms {
+            max_message_bytes: self.config.max_payload,
+            max_frames_per_second: self.config.max_packets_per_second,
+            heartbeat: None,
+        }
+    }
+
     fn budget(&self) -> FrameBudget {
-        FrameBudget::new(self.config.max_packets_per_second)
+        self.terms().budget()
     }
 
     fn open_packet(&self, sid: &str, upgrades: &'static [&'static str]) -> EncodedFrame {
@@ -94,6 +103,10 @@ impl Engine {
         Self { shared }
     }
 
+    pub(crate) fn terms(&self) -> SocketTerms {
+        self.shared.terms()
+    }
+
     /// Serves a socket that asked for an upgrade.
     pub(crate) async fn accept(
         &self,
@@ -106,14 +119,8 @@ impl Engine {
             authorization: upgrade.authorization.take(),
         };
         let purpose = request.purpose(TransportType::Websocket, true);
-        let input = SocketInput {
-            leftover: std::mem::take(&mut upgrade.leftover),
-            decoder: Decoder::new(DecoderConfig {
-                max_message_bytes: self.shared.config.max_payload,
-                deflate: false,
-            }),
-            budget: self.shared.budget(),
-        };
+        let leftover = std::mem::take(&mut upgrade.leftover);
+        let input = self.terms().input(leftover);
         let preamble = upgrade.switching_protocols(None);
         match purpose {
             Err(error) => source.answer_and_close(&error.to_refusal()),
@@ -168,7 +175,7 @@ impl Engine {
             Purpose::Open => {
                 let link = Link::Bridge(output);
                 self.open_websocket(request, link, Start::Bridge(frames), None)
-                    .map_err(|_| EngineError::BadRequest)?;
+                    .map_err(|_| EngineError::Unavailable)?;
             }
             Purpose::Session(id) => match self.begin_upgrade(&id)? {
                 None => output.close(1000, "", false),

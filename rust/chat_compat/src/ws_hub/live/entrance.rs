@@ -6,14 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_gateway::{
-    BridgeInput, FrameBudget, SocketInput, UpgradeRequest, receive_bridge, receive_socket,
-};
+use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest, receive_bridge, receive_socket};
 use chat_hub::{
     BridgeOutput, Connection, DisconnectReason, Heartbeat, HubError, Link, NewConnection,
     StreamSource,
 };
-use chat_websocket::{Decoder, DecoderConfig};
 
 use super::Live;
 use super::session::Session;
@@ -36,6 +33,16 @@ pub(crate) struct SocketLimits {
     pub(crate) max_connections: Option<usize>,
 }
 
+impl SocketLimits {
+    pub(crate) fn terms(self) -> SocketTerms {
+        SocketTerms {
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            max_frames_per_second: self.max_frames_per_second,
+            heartbeat: Some(HEARTBEAT),
+        }
+    }
+}
+
 impl Live {
     /// Takes over a socket; refused, it is dropped.
     pub(crate) fn accept(
@@ -44,14 +51,8 @@ impl Live {
         mut request: UpgradeRequest,
         limits: SocketLimits,
     ) {
-        let mut input = SocketInput {
-            leftover: std::mem::take(&mut request.leftover),
-            decoder: Decoder::new(DecoderConfig {
-                max_message_bytes: MAX_MESSAGE_BYTES,
-                deflate: false,
-            }),
-            budget: FrameBudget::new(limits.max_frames_per_second),
-        };
+        let terms = limits.terms();
+        let mut input = terms.input(std::mem::take(&mut request.leftover));
         let live = Arc::clone(self);
         let new = NewConnection {
             link: Link::Socket {
@@ -59,7 +60,7 @@ impl Live {
                 preamble: Bytes::from(request.switching_protocols(None)),
                 deflate: false,
             },
-            heartbeat: Some(HEARTBEAT),
+            heartbeat: terms.heartbeat,
             session: Box::new(move |connection| {
                 Box::pin(async move {
                     let mut session = Session::new(live, &connection);
@@ -90,7 +91,7 @@ impl Live {
         limits: SocketLimits,
     ) -> Result<BridgeInput, HubError> {
         let (input, mut frames) = BridgeInput::channel();
-        let mut budget = FrameBudget::new(limits.max_frames_per_second);
+        let mut budget = limits.terms().budget();
         let live = Arc::clone(self);
         let new = NewConnection {
             link: Link::Bridge(output),

@@ -100,11 +100,13 @@ impl Compat {
         namespaces
     }
 
-    /// Says whether this is the process that knows what is live; until it is said, it is
-    /// not. What time does to meetings is done there alone.
+    /// Says whether this is the process that knows what is live. What time does to
+    /// meetings is done there alone, and not before it is said; sockets are served until
+    /// it is said that they are not, and then end.
     pub fn set_home(&self, is_home: bool) {
         if let Some(faces) = &self.faces {
             faces.meetings.set_home(is_home);
+            faces.ws_hub.set_home(is_home);
         }
     }
 

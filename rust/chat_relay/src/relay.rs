@@ -51,8 +51,8 @@ impl Relay {
         hub: Hub,
         cluster: Option<Cluster>,
     ) -> Self {
-        compat.set_home(cluster.is_none());
         let systems = Systems { compat, socket_io };
+        systems.set_home(cluster.is_none());
         let others = cluster.map(|cluster| Others {
             home: RwLock::new(Home::Unknown),
             edge: Arc::new(Edge::new(hub.clone(), cluster.clone())),
@@ -66,8 +66,9 @@ impl Relay {
         Self { shared }
     }
 
-    /// Says where the home is from now on. A change ends every relayed socket with 1012:
-    /// clients come back by themselves.
+    /// Says where the home is from now on. A change ends every relayed socket with 1012,
+    /// and every socket of a process that is not the home any more: clients come back by
+    /// themselves.
     pub fn set_home(&self, home: Home) {
         let Some(others) = &self.shared.others else {
             return;
@@ -81,7 +82,7 @@ impl Relay {
             }
             *current = home;
         }
-        self.shared.systems.compat.set_home(home == Home::This);
+        self.shared.systems.set_home(home == Home::This);
         others.edge.set_home(match home {
             Home::Other(node) => Some(node),
             Home::This | Home::Unknown => None,

@@ -59,6 +59,14 @@ impl SocketIo {
         }
     }
 
+    /// Says whether sessions live in this process, as they do until it is said that they
+    /// do not; then those that are here end.
+    pub fn set_home(&self, is_home: bool) {
+        for engine in std::iter::once(&self.engine).chain(&self.echo) {
+            engine.set_home(is_home);
+        }
+    }
+
     /// How WebSockets of a path are read; none if the path is not ours.
     pub fn terms(&self, path: &str) -> Option<SocketTerms> {
         self.engine(path).map(Engine::terms)

@@ -118,6 +118,11 @@ impl WsHub {
         }
     }
 
+    /// Says whether sockets are served here; if not, those that are open end.
+    pub(crate) fn set_home(&self, is_home: bool) {
+        self.live.set_home(is_home);
+    }
+
     /// Where sockets come in.
     pub(crate) fn accept(
         &self,

@@ -49,6 +49,11 @@ impl From<Socket<'_>> for Wanted {
 }
 
 impl Systems {
+    pub(crate) fn set_home(&self, is_home: bool) {
+        self.compat.set_home(is_home);
+        self.socket_io.set_home(is_home);
+    }
+
     /// Serves a client whose frames somebody else carries.
     ///
     /// # Errors

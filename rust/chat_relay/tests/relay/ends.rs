@@ -46,14 +46,18 @@ async fn a_process_that_is_not_the_home_refuses_those_who_think_it_is() {
 async fn a_change_of_the_home_ends_what_was_relayed() {
     let two = Two::start("change").await;
     let mut ana = Client::join(&two.edge, "ana").await;
+    let mut beto = Client::join(&two.home, "beto").await;
+    let mut caro = Client::open(&two.home, WS_HUB).await;
     two.home.relay.set_home(Home::Other(two.edge.node()));
     two.edge.relay.set_home(Home::This);
-    assert_eq!(ana.closed().await, restart());
-    let mut ana = Client::join(&two.edge, "ana").await;
-    let mut beto = Client::join(&two.home, "beto").await;
+    for client in [&mut ana, &mut beto, &mut caro] {
+        assert_eq!(client.closed().await, restart());
+    }
+    ana = Client::join(&two.edge, "ana").await;
+    beto = Client::join(&two.home, "beto").await;
     beto.emit("say", &json!("hola")).await;
     assert_eq!(ana.event().await.1, json!("hola"));
-    drop((ana, beto));
+    drop((ana, beto, caro));
     two.stop().await;
 }
 

@@ -107,7 +107,7 @@ async fn the_home_says_who_is_refused_and_who_is_ended() {
     let mut client = Client::join(&two.edge, "ana").await;
     client.emit("end", &json!(null)).await;
     assert_eq!(client.closed().await, (1000, String::new()));
-    let mut client = Client::open(&two.edge, WS_HUB).await;
+    client = Client::open(&two.edge, WS_HUB).await;
     client.say(r#"{"type":"AUTH"}"#).await;
     assert_eq!(client.json().await["type"], "AUTH_ERROR");
     let ended = client.closed().await;

@@ -16,7 +16,7 @@ mod upgrade;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chat_gateway::{BridgeInput, FrameBudget, SocketTerms, UpgradeRequest};
+use chat_gateway::{BridgeInput, FrameBudget, ServedConnections, SocketTerms, UpgradeRequest};
 use chat_hub::{
     BridgeOutput, ConnectionRef, DisconnectReason, Hub, HubError, Link, NewConnection,
     SessionFactory, StreamSource,
@@ -48,6 +48,7 @@ struct Shared {
     application: Box<dyn Application>,
     /// None for one that never polls: there is nothing that requests could do.
     sessions: DashMap<String, Option<Arc<SessionState>>>,
+    connections: Arc<ServedConnections>,
 }
 
 /// The content of the first packet (Engine.IO protocol 4, "Handshake").
@@ -99,8 +100,17 @@ impl Engine {
             hub,
             application,
             sessions,
+            connections: Arc::default(),
         });
         Self { shared }
+    }
+
+    /// See [`SocketIo::set_home`](crate::SocketIo::set_home).
+    pub(crate) fn set_home(&self, is_home: bool) {
+        let Shared {
+            hub, connections, ..
+        } = &*self.shared;
+        connections.set_served(hub, is_home);
     }
 
     pub(crate) fn terms(&self) -> SocketTerms {

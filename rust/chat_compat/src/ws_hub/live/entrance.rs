@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest, receive_bridge, receive_socket};
+use chat_gateway::{
+    BridgeInput, Served, SocketTerms, UpgradeRequest, receive_bridge, receive_socket,
+};
 use chat_hub::{
     BridgeOutput, Connection, DisconnectReason, Heartbeat, HubError, Link, NewConnection,
     StreamSource,
@@ -63,13 +65,14 @@ impl Live {
             heartbeat: terms.heartbeat,
             session: Box::new(move |connection| {
                 Box::pin(async move {
+                    let served = live.connections.enter(&connection);
                     let mut session = Session::new(live, &connection);
                     let deadline = deadline(&connection, &session);
                     let reason = tokio::select! {
                         reason = receive_socket(&connection, &mut session, &mut input) => reason,
                         reason = deadline => reason,
                     };
-                    finish(connection, &session, reason).await;
+                    finish(connection, &session, reason, served).await;
                 })
             }),
         };
@@ -98,6 +101,7 @@ impl Live {
             heartbeat: None,
             session: Box::new(move |connection| {
                 Box::pin(async move {
+                    let served = live.connections.enter(&connection);
                     let mut session = Session::new(live, &connection);
                     let deadline = deadline(&connection, &session);
                     let reason = tokio::select! {
@@ -106,7 +110,7 @@ impl Live {
                         }
                         reason = deadline => reason,
                     };
-                    finish(connection, &session, reason).await;
+                    finish(connection, &session, reason, served).await;
                 })
             }),
         };
@@ -132,8 +136,14 @@ fn deadline(
     }
 }
 
-async fn finish(connection: Rc<Connection>, session: &Session, reason: DisconnectReason) {
+async fn finish(
+    connection: Rc<Connection>,
+    session: &Session,
+    reason: DisconnectReason,
+    served: Served,
+) {
     connection.disconnect(reason);
     session.end();
+    drop(served);
     connection.finish().await;
 }

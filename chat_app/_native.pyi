@@ -102,6 +102,7 @@ class Core:
         compression: bool,
         session_max_age: int | None,
         shutdown_spread_seconds: int,
+        redis_url: str | None,
         storage: Storage,
         max_file_bytes: int,
         conformance: tuple[float, float] | None,

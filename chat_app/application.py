@@ -98,9 +98,7 @@ class ChatApplication(FastAPI):
         await receive()
         config = find_uvicorn_config(receive)
         try:
-            if config is not None:
-                refuse_workers(config)
-            core = await self._start()
+            core = await self._start(config)
         except (ConfigurationError, StartError) as error:
             # Ends uvicorn with status 3 and this text instead of a traceback.
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -116,18 +114,21 @@ class ChatApplication(FastAPI):
             await self._stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _start(self) -> Core:
+    async def _start(self, config: Any = None) -> Core:
         """Read the settings, build what depends on them, and start the core.
+
+        Args:
+            config: uvicorn's, if it is uvicorn that starts the service.
 
         Raises:
             ConfigurationError: the settings cannot be used.
             StartError: the core refused to start.
         """
         settings = Settings.load()
+        if config is not None and settings.redis_url is None:
+            refuse_workers(config)
         configure_logging(debug=settings.debug)
         secret_key = resolve_secret_key(settings)
-        if settings.redis_url is not None:
-            logger.warning("REDIS_URL is not used: one process serves a database, and knows all its sockets")
         compat = CompatSettings.load().resolve(secret_key, settings.allowed_origins)
         make_static_directory()
         raise_open_file_limit()
@@ -146,6 +147,7 @@ class ChatApplication(FastAPI):
                 compression=settings.websocket_compression,
                 session_max_age=settings.session_max_age,
                 shutdown_spread_seconds=settings.shutdown_spread_seconds,
+                redis_url=None if settings.redis_url is None else settings.redis_url.get_secret_value(),
                 storage=_storage(settings),
                 max_file_bytes=settings.max_file_size,
                 conformance=self._conformance,

@@ -1,7 +1,7 @@
-"""What the process must and may be: the only one, with as many open files as the system allows.
+"""What the process must and may be: the only one without REDIS_URL, with as many open files as the system allows.
 
-Several processes would each know only their own sockets. uvicorn's supervisor replaces workers that end, so refusing in
-the worker is not enough: the supervisor has to stop.
+Several processes that cannot talk to each other would each know only their own sockets. uvicorn's supervisor replaces
+workers that end, so refusing in the worker is not enough: the supervisor has to stop.
 """
 
 import multiprocessing
@@ -26,8 +26,8 @@ def refuse_workers(config: Any) -> None:
     if parent is not None and parent.pid == os.getppid():
         os.kill(parent.pid, signal.SIGTERM)
     problem = (
-        f"workers: found {config.workers}; one process is the supported form and uses all cores for sockets; "
-        "start without --workers and WEB_CONCURRENCY"
+        f"workers: found {config.workers}; one process is the supported form without REDIS_URL, and uses all cores "
+        "for sockets; start without --workers and WEB_CONCURRENCY"
     )
     raise ConfigurationError([problem])
 

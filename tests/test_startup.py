@@ -56,13 +56,6 @@ def test_no_configuration_at_all(servers: ServerPool) -> None:
     assert [message["content"] for message in chat.history(room, ana)] == ["antes"]
 
 
-def test_redis_is_not_used(servers: ServerPool) -> None:
-    chat = servers.prepare("sqlite", settings={"REDIS_URL": "redis://:hush@localhost:6379/0"})
-    chat.server.start()
-    assert re.search(r"WARN\w*.*REDIS_URL is not used", chat.server.log)
-    assert "hush" not in chat.server.log
-
-
 def test_postgres_needs_a_secret_key(servers: ServerPool) -> None:
     chat = servers.prepare("postgres")
     chat.server.unset("SECRET_KEY")

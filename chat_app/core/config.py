@@ -27,9 +27,11 @@ _SECRET_KEYS = frozenset(
         "ws_hub_jwt_secret",
         "webrtc_jwt_secret",
         "livekit_api_secret",
+        "redis_url",
     }
 )
 _POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+unix"})
 
 
 class ConfigurationError(Exception):
@@ -128,8 +130,9 @@ class Settings(EnvironmentSettings):
     gcs_signed_url_seconds: int = Field(
         default=86_400, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
     )
-    # Known so that it can be said that it does nothing.
-    redis_url: SecretStr | None = Field(default=None, description="nothing")
+    redis_url: SecretStr | None = Field(
+        default=None, description="a URL such as redis://localhost:6379, or rediss:// for TLS"
+    )
     port: int = Field(default=8000, ge=0, le=65_535, description="a port number from 0 to 65535")
 
     @property
@@ -152,6 +155,13 @@ class Settings(EnvironmentSettings):
         url = info.data.get("database_url")
         if value is None and url is not None and _scheme(url) in _POSTGRES_SCHEMES:
             raise PydanticCustomError("secret_key_missing", "needed with PostgreSQL")
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _scheme(value) not in _REDIS_SCHEMES:
+            raise PydanticCustomError("redis_scheme", "unknown kind of server")
         return value
 
     @field_validator("public_base_url", mode="after")

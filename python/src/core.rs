@@ -68,7 +68,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, presence_grace_seconds, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, storage, max_file_bytes, conformance, compat))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, presence_grace_seconds, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, redis_url, storage, max_file_bytes, conformance, compat))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -83,6 +83,7 @@ impl Core {
         compression: bool,
         session_max_age: Option<u64>,
         shutdown_spread_seconds: u64,
+        redis_url: Option<String>,
         storage: &Storage,
         max_file_bytes: u64,
         conformance: Option<(f64, f64)>,
@@ -108,6 +109,7 @@ impl Core {
             compression,
             session_max_age: session_max_age.map(Duration::from_secs),
             shutdown_spread: Duration::from_secs(shutdown_spread_seconds),
+            redis_url: redis_url.map(Into::into),
             storage: storage.0.clone(),
             max_file_bytes,
             conformance: match conformance {

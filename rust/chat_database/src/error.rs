@@ -45,8 +45,8 @@ pub enum DatabaseError {
     /// Another process of this service holds the instance lock.
     #[error(
         "another process of this service is already running on this database; one process is \
-         the supported form (it uses all cores), so stop the other one, and start without \
-         several workers"
+         the supported form without REDIS_URL (it uses all cores), so stop the other one, and start \
+         without several workers; or give all of them the same REDIS_URL"
     )]
     InstanceRunning,
     /// Tables or columns are missing and may not be created by this role.

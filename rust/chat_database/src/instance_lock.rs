@@ -1,9 +1,9 @@
-//! The promise that one server process works on a database.
+//! The promise that the server processes of a database know of each other.
 //!
-//! Rooms live in the memory of one process; a second one on the same database
-//! would split them silently. Both back ends lock something that the operating
+//! Rooms live in the memory of processes; one that does not know the others would
+//! split them silently. Both back ends lock something that the operating
 //! system or the server frees when the holder crashes. This file holds the
-//! handle and the waiting; how to lock is in `postgres` and `sqlite`.
+//! claims, the handle and the waiting; how to lock is in `postgres` and `sqlite`.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +18,18 @@ use crate::error::DatabaseError;
 /// process is still closing, does not trip over it.
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// What a process wants the database for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// To be the only one.
+    Only,
+    /// To be one of several that tell each other what happens.
+    Member,
+    /// To be the one of these members that does what one has to do. Waits for it as
+    /// long as it takes.
+    Home,
+}
 
 /// The lock that this process holds; dropping it lets go.
 pub struct InstanceLock {
@@ -102,13 +114,15 @@ impl fmt::Debug for InstanceLock {
 
 /// Limits how long somebody tries to get the lock.
 pub(crate) struct Patience {
-    deadline: Instant,
+    /// None: for ever.
+    deadline: Option<Instant>,
 }
 
 impl Patience {
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(claim: Claim) -> Self {
+        let is_limited = claim != Claim::Home;
         Self {
-            deadline: Instant::now() + PATIENCE,
+            deadline: is_limited.then(|| Instant::now() + PATIENCE),
         }
     }
 
@@ -117,7 +131,10 @@ impl Patience {
     /// # Errors
     /// [`DatabaseError::InstanceRunning`] when ten seconds are over.
     pub(crate) async fn pause(&self) -> Result<(), DatabaseError> {
-        if Instant::now() >= self.deadline {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
             return Err(DatabaseError::InstanceRunning);
         }
         tokio::time::sleep(RETRY_EVERY).await;

@@ -24,7 +24,7 @@ mod writer;
 
 pub use self::database::{CompatStore, Database, DatabaseConfig};
 pub use self::error::{DatabaseError, ErrorKind};
-pub use self::instance_lock::InstanceLock;
+pub use self::instance_lock::{Claim, InstanceLock};
 pub use self::migrations::{Additions, FileLayout, MigrationReport};
 pub use self::models::compat;
 pub use self::models::{

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use chat_database::{Database, DatabaseConfig, DatabaseUrl, InstanceLock};
+use chat_database::{Claim, Database, DatabaseConfig, DatabaseUrl, InstanceLock};
 use tempfile::TempDir;
 
 async fn open(folder: &TempDir) -> Database {
@@ -18,7 +18,7 @@ async fn open(folder: &TempDir) -> Database {
 }
 
 async fn lock(database: &Database) -> InstanceLock {
-    let lock = database.acquire_instance_lock().await;
+    let lock = database.acquire_instance_lock(Claim::Only).await;
     lock.expect("nobody else has it")
 }
 
@@ -28,7 +28,10 @@ async fn a_second_process_is_refused_after_a_while() {
     let (one, two) = (open(&folder).await, open(&folder).await);
     let held = lock(&one).await;
     let begin = Instant::now();
-    let error = two.acquire_instance_lock().await.expect_err("one has it");
+    let error = two
+        .acquire_instance_lock(Claim::Only)
+        .await
+        .expect_err("one has it");
     assert_eq!(error.code(), "instance_running");
     assert!((9..15).contains(&begin.elapsed().as_secs()));
     let lost = tokio::time::timeout(Duration::from_millis(100), held.lost()).await;
@@ -43,7 +46,7 @@ async fn a_quick_restart_waits_for_the_old_process() {
         let held = lock(&old).await;
         let waiting = tokio::spawn({
             let new = new.clone();
-            async move { new.acquire_instance_lock().await }
+            async move { new.acquire_instance_lock(Claim::Only).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use chat_hub::{ConnectionRef, LoadedTail, Profile};
 use chat_protocol::ids::{Change, MessageId, RoomId, Seq, UserId};
-use chat_protocol::{ChangeDraft, MessageDraft};
+use chat_protocol::{ChangeDraft, MessageDraft, Position};
 use chrono::{DateTime, Utc};
 
 use crate::error::PostError;
@@ -35,6 +35,8 @@ pub struct Admission {
     pub profile: Arc<Profile>,
     pub room_name: String,
     pub token_expires: SystemTime,
+    /// What the database has of the room, where other processes publish in it too.
+    pub newest: Position,
 }
 
 /// Why a handshake is refused; clients see a status only.

@@ -159,13 +159,15 @@ impl Gateway {
         let token = &wish.token;
         // Read before the decision: see `recheck`.
         let version = self.hub.access_version();
+        let admission = self.backend.admit(room_id, token).await?;
         let mut entrant = Entrant {
-            admission: self.backend.admit(room_id, token).await?,
-            version,
             wishes: Wishes {
                 events: wish.events,
                 resume: None,
+                newest: admission.newest,
             },
+            admission,
+            version,
             hold: None,
         };
         if let Some(since) = wish.since {

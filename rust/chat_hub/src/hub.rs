@@ -9,13 +9,13 @@ use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind, Position};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::changes_tail::LoadedChange;
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
+use crate::line::LineNews;
+use crate::peers::{News, Notice, Peers};
 use crate::presence::Profile;
 use crate::registry::Registry;
 use crate::room::{Resume, Room, Wishes};
-use crate::round::{Audience, Delivery, Importance};
 use crate::shard::{Command, NewConnection, Selector};
 use crate::sync::{AtomicU64, Instant, JoinHandle, Mutex, spawn_thread};
 use crate::worker;
@@ -142,7 +142,19 @@ impl Hub {
     /// # Errors
     /// `HubError::Thread` if the system refuses a thread or its runtime.
     pub fn start(config: HubConfig) -> Result<Self, HubError> {
-        let (registry, queues) = Registry::new(config);
+        Self::start_with(config, None)
+    }
+
+    /// The same for one of several processes.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_among(config: HubConfig, peers: Arc<dyn Peers>) -> Result<Self, HubError> {
+        Self::start_with(config, Some(peers))
+    }
+
+    fn start_with(config: HubConfig, peers: Option<Arc<dyn Peers>>) -> Result<Self, HubError> {
+        let (registry, queues) = Registry::new(config, peers);
         let registry = Arc::new(registry);
         let mut threads = Vec::with_capacity(queues.len());
         for (index, commands) in queues.into_iter().enumerate() {
@@ -223,36 +235,8 @@ impl Hub {
 
     /// Sends a message to every reader of a room, in one order for all of them.
     pub fn publish(&self, room_id: RoomId, publication: Publication, permit: PublishPermit) {
-        let Publication { seq, frame, own } = publication;
-        let PublishPermit {
-            bytes,
-            mut submission,
-        } = permit;
-        self.state.registry.with_room(room_id, |room| {
-            if let Some(seq) = seq {
-                room.record(seq, &frame);
-            }
-            let delivery = |frame, audience, _permit| Delivery {
-                frame,
-                audience,
-                importance: Importance::Required,
-                seq,
-                change: None,
-                kind: None,
-                _permit,
-            };
-            if let Some((user, own)) = own {
-                room.flow
-                    .push(delivery(frame, Audience::EverybodyBut(user), None));
-                room.flow.push(delivery(own, Audience::User(user), bytes));
-            } else {
-                room.flow.push(delivery(frame, Audience::Everybody, bytes));
-            }
-            if let Some(submission) = &mut submission {
-                submission.is_published = true;
-                room.flow.settle();
-            }
-        });
+        self.tell(room_id, News::Message(&publication));
+        self.publish_news(room_id, LineNews::Message(publication, None), permit);
     }
 
     /// Sends a change of a message to every reader of a room who has asked for changes,
@@ -263,34 +247,18 @@ impl Hub {
         publication: ChangePublication,
         permit: PublishPermit,
     ) {
-        let ChangePublication {
-            change,
-            seq,
-            frame,
-            message,
-        } = publication;
+        self.tell(room_id, News::Change(&publication));
+        self.publish_news(room_id, LineNews::Change(publication, None), permit);
+    }
+
+    fn publish_news(&self, room_id: RoomId, news: LineNews, permit: PublishPermit) {
         let PublishPermit {
             bytes,
             mut submission,
         } = permit;
+        let news = news.with_permit(bytes);
         self.state.registry.with_room(room_id, |room| {
-            let loaded = LoadedChange {
-                change,
-                seq,
-                frame: frame.clone(),
-            };
-            room.record_change(loaded, message);
-            if room.asking.for_kind(EventKind::Changes) {
-                room.flow.push(Delivery {
-                    frame,
-                    audience: Audience::Everybody,
-                    importance: Importance::Required,
-                    seq: None,
-                    change: Some(change),
-                    kind: Some(EventKind::Changes),
-                    _permit: bytes,
-                });
-            }
+            room.take_up(news);
             if let Some(submission) = &mut submission {
                 submission.is_published = true;
                 room.flow.settle();
@@ -298,9 +266,27 @@ impl Hub {
         });
     }
 
+    /// Tells the readers of the room at other processes, if there are any.
+    fn tell(&self, room: RoomId, news: News<'_>) {
+        if let Some(peers) = self.state.registry.peers() {
+            peers.tell(room, news);
+        }
+    }
+
+    fn tell_all(&self, notice: impl FnOnce() -> Notice) {
+        if let Some(peers) = self.state.registry.peers() {
+            peers.tell_all(&notice());
+        }
+    }
+
     /// Messages of a room may have changed without anybody having heard of it: whoever
     /// comes back next gets what the database has.
     pub fn forget_tail(&self, room: RoomId) {
+        self.tell_all(|| Notice::ForgetTail(room));
+        self.tail_forgotten(room);
+    }
+
+    pub(crate) fn tail_forgotten(&self, room: RoomId) {
         self.state.registry.with_room(room, Room::forget_tail);
     }
 
@@ -314,6 +300,12 @@ impl Hub {
         is_typing: bool,
         frame: EncodedFrame,
     ) {
+        let news = News::Typing {
+            author,
+            is_typing,
+            frame: &frame,
+        };
+        self.tell(room_id, news);
         let registry = &self.state.registry;
         registry.publish_typing(room_id, author, is_typing, frame);
     }
@@ -329,6 +321,7 @@ impl Hub {
     /// Tells the connections of a user, in whatever room, that have asked for what the
     /// user reads; without the one where it was read.
     pub fn publish_read(&self, user: UserId, frame: &EncodedFrame, except: Option<ConnectionRef>) {
+        self.tell_all(|| Notice::Read(user, frame.clone()));
         self.state.registry.publish_read(user, frame, except);
     }
 
@@ -344,7 +337,7 @@ impl Hub {
         users.filter_map(|user| self.profile(user)).collect()
     }
 
-    /// Everybody who is in a room, with the room.
+    /// Everybody who is in a room at this process, with the room.
     pub fn presences(&self) -> Vec<(UserId, RoomId)> {
         self.state.registry.presences()
     }
@@ -373,6 +366,11 @@ impl Hub {
 
     /// A user's name changed: the next messages carry it.
     pub fn update_profile(&self, profile: Profile) {
+        self.tell_all(|| Notice::UpdateProfile(profile.clone()));
+        self.profile_changed(profile);
+    }
+
+    pub(crate) fn profile_changed(&self, profile: Profile) {
         self.access_changed();
         self.state.registry.update_profile(profile);
     }
@@ -384,20 +382,23 @@ impl Hub {
 
     /// Closes all connections of a user.
     pub fn revoke_user(&self, user: UserId) {
+        self.tell_all(|| Notice::RevokeUser(user));
         self.revoke(Selector::User(user));
     }
 
     /// Closes the connections of a user to one room.
     pub fn revoke_user_in_room(&self, user: UserId, room: RoomId) {
+        self.tell_all(|| Notice::RevokeUserInRoom(user, room));
         self.revoke(Selector::UserInRoom(user, room));
     }
 
     /// Closes the connections to a room of everybody but these users.
     pub fn revoke_room_except(&self, room: RoomId, allowed: HashSet<UserId>) {
+        self.tell_all(|| Notice::RevokeRoomExcept(room, allowed.clone()));
         self.revoke(Selector::RoomExcept(room, Arc::new(allowed)));
     }
 
-    fn revoke(&self, selector: Selector) {
+    pub(crate) fn revoke(&self, selector: Selector) {
         self.access_changed();
         self.send_to_all(|| Command::Revoke(selector.clone()));
     }

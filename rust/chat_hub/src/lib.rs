@@ -13,6 +13,9 @@
 //! or subscribes to topics instead ([`Hub::attach`]); shards, outboxes, heartbeats and
 //! ends are the same for both.
 //!
+//! Where several processes serve one database, their hubs tell each other what
+//! concerns the others' readers (`peers`).
+//!
 //! The hub knows rooms, users and frames, but no HTTP, tokens, database or
 //! WebSocket decoding: a session (see `chat_gateway`) reads from a connection.
 
@@ -22,11 +25,14 @@ mod changes_tail;
 mod connection;
 mod deliver;
 mod disconnect;
+mod elsewhere;
 mod flow;
 mod gathering;
 mod heartbeat;
 mod hub;
+mod line;
 mod outbox;
+mod peers;
 mod presence;
 mod queued;
 mod registry;
@@ -51,6 +57,7 @@ pub use hub::{
     AccessVersion, ChangePublication, Hub, HubConfig, HubError, Publication, PublishPermit,
     RoomHold,
 };
+pub use peers::{Fetched, News, Notice, PeerId, Peers};
 pub use presence::Profile;
 pub use room::{Resume, Wishes};
 pub use shard::{Link, NewConnection, SessionFactory};

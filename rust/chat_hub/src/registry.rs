@@ -17,6 +17,7 @@ use chrono::Utc;
 use crate::connection::{ConnectionId, ConnectionRef};
 use crate::flow::Decision;
 use crate::hub::{HubConfig, HubError};
+use crate::peers::Peers;
 use crate::presence::{Arrival, ConnectedUser, Profile};
 use crate::room::{MissedPresence, Resume, Room, RoomTimer, Wishes};
 use crate::seat::{RoomSeat, Seat};
@@ -27,6 +28,8 @@ use crate::topic::{TopicCommand, Topics};
 
 #[path = "registry/healing.rs"]
 mod healing;
+#[path = "registry/peering.rs"]
+mod peering;
 #[path = "registry/reads.rs"]
 mod reads;
 
@@ -44,6 +47,8 @@ pub(crate) struct Registry {
     next_connection: AtomicU64,
     accepting: AtomicBool,
     slow_consumers: AtomicU64,
+    /// None: this is the only process.
+    peers: Option<Arc<dyn Peers>>,
 }
 
 #[derive(Debug)]
@@ -54,7 +59,10 @@ struct ShardHandle {
 
 impl Registry {
     /// With the queue that each shard is to serve.
-    pub(crate) fn new(config: HubConfig) -> (Self, Vec<mpsc::UnboundedReceiver<Command>>) {
+    pub(crate) fn new(
+        config: HubConfig,
+        peers: Option<Arc<dyn Peers>>,
+    ) -> (Self, Vec<mpsc::UnboundedReceiver<Command>>) {
         let (shards, queues) = (0..config.shards.max(1))
             .map(|_| {
                 let (queue, commands) = mpsc::unbounded_channel();
@@ -75,6 +83,7 @@ impl Registry {
             next_connection: AtomicU64::new(1),
             accepting: AtomicBool::new(true),
             slow_consumers: AtomicU64::new(0),
+            peers,
         };
         (registry, queues)
     }
@@ -85,6 +94,10 @@ impl Registry {
 
     pub(crate) fn shard_count(&self) -> usize {
         self.shards.len()
+    }
+
+    pub(crate) fn peers(&self) -> Option<&dyn Peers> {
+        self.peers.as_deref()
     }
 
     pub(crate) fn topics(&self) -> &Topics {
@@ -109,8 +122,7 @@ impl Registry {
 
     pub(crate) fn online_users(&self, room: RoomId) -> Vec<UserId> {
         let room = self.rooms.get(&room);
-        room.map(|room| room.presence.users().collect())
-            .unwrap_or_default()
+        room.map(|room| room.users().collect()).unwrap_or_default()
     }
 
     pub(crate) fn presences(&self) -> Vec<(UserId, RoomId)> {
@@ -143,7 +155,11 @@ impl Registry {
         max_connections: Option<usize>,
         wishes: Wishes,
     ) -> Result<ConnectionRef, HubError> {
-        let Wishes { events, resume } = wishes;
+        let Wishes {
+            events,
+            resume,
+            newest,
+        } = wishes;
         let id = self.admit(max_connections)?;
         let user_id = profile.user_id;
         self.users
@@ -153,7 +169,7 @@ impl Registry {
                 user.profile = Arc::clone(&profile);
             })
             .or_insert_with(|| ConnectedUser {
-                profile,
+                profile: Arc::clone(&profile),
                 uses: 1,
                 told_of_reads: Vec::new(),
             });
@@ -169,8 +185,12 @@ impl Registry {
         let timestamp = Utc::now();
         let arrival = room.presence.join(user_id, shard);
         if arrival == Arrival::First {
-            room.announce_join(user_id, timestamp);
+            self.tell_presence(room_id, user_id, Some(&profile));
+            if !room.elsewhere.contains(user_id) {
+                room.announce_join(user_id, timestamp);
+            }
         }
+        self.begin_line(room_id, &mut room, newest);
         room.asking.count_in(events);
         let mut greeting = vec![welcome, room.users_online(timestamp)];
         let mut replayed_to = (Seq::default(), Change::default());
@@ -207,6 +227,7 @@ impl Registry {
         let room = self.rooms.entry(id);
         let mut room = room.or_insert_with(|| Room::new(self.shards.len()));
         room.hold(&self.tail_limits);
+        self.listen_if_used(id, &mut room);
     }
 
     /// The end of a hold.
@@ -354,6 +375,10 @@ impl Registry {
 
     /// Writes the next round if it is time; the caller holds the room's entry.
     fn advance(&self, id: RoomId, room: &mut Room) {
+        if self.peers.is_some() {
+            self.listen_if_used(id, room);
+            self.watch_missing(id, room);
+        }
         match room.flow.decide(Instant::now()) {
             Decision::Wait => {}
             Decision::Write => self.write_waiting(id, room),

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 use chat_protocol::{EncodedFrame, EventKind, EventKinds, Position, ResumedChanges, ServerFrame};
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::asking::Asking;
 use crate::changes_tail::LoadedChange;
 use crate::connection::ConnectionRef;
+use crate::elsewhere::Elsewhere;
 use crate::flow::{FlowTimer, RoomFlow};
+use crate::hub::{ChangePublication, Publication};
+use crate::line::{Line, LineNews};
 use crate::presence::{Profile, RoomPresence};
 use crate::round::{Audience, Delivery, Importance, Round};
 use crate::sync::Instant;
@@ -27,6 +31,8 @@ pub(crate) enum RoomTimer {
     Absence,
     /// The time at which somebody is no longer believed to type.
     Typing,
+    /// The time at which what is missing is fetched.
+    Missing,
 }
 
 /// A timer of a room, of which one is set at a time.
@@ -43,6 +49,10 @@ impl Alarm {
         due
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The timer has expired, unless it was set for a room of the same id that is no
     /// more.
     pub(crate) fn expired(&mut self, now: Instant) {
@@ -53,11 +63,15 @@ impl Alarm {
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) presence: RoomPresence,
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) flow: RoomFlow,
     pub(crate) asking: Asking,
     pub(crate) typists: Typists,
     pub(crate) absence_alarm: Alarm,
     pub(crate) typing_alarm: Alarm,
+    pub(crate) missing_alarm: Alarm,
+    /// While the hub listens to what other processes publish here.
+    pub(crate) line: Option<Box<Line>>,
     /// Only while somebody comes back, and a while after.
     tail: Option<Box<Tail>>,
     /// Those who are about to join and must not miss what is published until then.
@@ -70,6 +84,9 @@ pub struct Wishes {
     pub events: EventKinds,
     /// Of a connection that comes back.
     pub resume: Option<Resume>,
+    /// What the database had of the room when the connection was let in, where other
+    /// processes publish too.
+    pub newest: Position,
 }
 
 /// A connection that comes back.
@@ -99,11 +116,14 @@ impl Room {
     pub(crate) fn new(shards: usize) -> Self {
         Self {
             presence: RoomPresence::new(shards),
+            elsewhere: Elsewhere::default(),
             flow: RoomFlow::default(),
             asking: Asking::default(),
             typists: Typists::default(),
             absence_alarm: Alarm::default(),
             typing_alarm: Alarm::default(),
+            missing_alarm: Alarm::default(),
+            line: None,
             tail: None,
             holds: 0,
         }
@@ -111,7 +131,108 @@ impl Room {
 
     /// Whether nothing would be lost by forgetting it.
     pub(crate) fn is_done(&self) -> bool {
-        self.presence.is_empty() && self.flow.is_idle() && self.holds == 0
+        !self.is_used() && self.elsewhere.is_empty() && self.flow.is_idle()
+    }
+
+    /// Whether somebody reads it here, or is about to.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.presence.is_empty() || self.holds > 0
+    }
+
+    /// Whether the user is there, here or at another process.
+    pub(crate) fn contains(&self, user: UserId) -> bool {
+        self.presence.contains(user) || self.elsewhere.contains(user)
+    }
+
+    /// Those who are there, in the order of their first connections here, then those who
+    /// are at other processes only.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        let elsewhere = self.elsewhere.users();
+        let only_elsewhere = elsewhere.filter(|user| !self.presence.contains(*user));
+        self.presence.users().chain(only_elsewhere)
+    }
+
+    /// Takes up what is published, here or at another process, and delivers what has its
+    /// turn.
+    pub(crate) fn take_up(&mut self, news: LineNews) {
+        let next = match &mut self.line {
+            Some(line) => line.push(news),
+            None => Some(news),
+        };
+        if let Some(news) = next {
+            self.deliver(news);
+        }
+        self.deliver_waiting();
+    }
+
+    /// Delivers what has its turn in the line.
+    pub(crate) fn deliver_waiting(&mut self) {
+        while let Some(news) = self.line.as_mut().and_then(|line| line.pop()) {
+            self.deliver(news);
+        }
+        if let Some(line) = &mut self.line {
+            line.settle();
+        }
+    }
+
+    fn deliver(&mut self, news: LineNews) {
+        match news {
+            LineNews::Message(publication, permit) => self.deliver_message(publication, permit),
+            LineNews::Change(publication, permit) => self.deliver_change(publication, permit),
+        }
+    }
+
+    fn deliver_message(&mut self, publication: Publication, permit: Option<OwnedSemaphorePermit>) {
+        let Publication { seq, frame, own } = publication;
+        if let Some(seq) = seq {
+            self.record(seq, &frame);
+        }
+        let delivery = |frame, audience, _permit| Delivery {
+            frame,
+            audience,
+            importance: Importance::Required,
+            seq,
+            change: None,
+            kind: None,
+            _permit,
+        };
+        if let Some((user, own)) = own {
+            self.flow
+                .push(delivery(frame, Audience::EverybodyBut(user), None));
+            self.flow.push(delivery(own, Audience::User(user), permit));
+        } else {
+            self.flow.push(delivery(frame, Audience::Everybody, permit));
+        }
+    }
+
+    fn deliver_change(
+        &mut self,
+        publication: ChangePublication,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let ChangePublication {
+            change,
+            seq,
+            frame,
+            message,
+        } = publication;
+        let loaded = LoadedChange {
+            change,
+            seq,
+            frame: frame.clone(),
+        };
+        self.record_change(loaded, message);
+        if self.asking.for_kind(EventKind::Changes) {
+            self.flow.push(Delivery {
+                frame,
+                audience: Audience::Everybody,
+                importance: Importance::Required,
+                seq: None,
+                change: Some(change),
+                kind: Some(EventKind::Changes),
+                _permit: permit,
+            });
+        }
     }
 
     /// Keeps the room, and from now on what is published in it.
@@ -157,7 +278,7 @@ impl Room {
     }
 
     /// Remembers a message that is being published, if anybody may come back for it.
-    pub(crate) fn record(&mut self, seq: Seq, frame: &EncodedFrame) {
+    fn record(&mut self, seq: Seq, frame: &EncodedFrame) {
         self.drop_stale_tail();
         if let Some(tail) = &mut self.tail {
             tail.push(seq, frame);
@@ -165,7 +286,7 @@ impl Room {
     }
 
     /// Remembers a change that is being published, if anybody may come back for it.
-    pub(crate) fn record_change(&mut self, change: LoadedChange, message: EncodedFrame) {
+    fn record_change(&mut self, change: LoadedChange, message: EncodedFrame) {
         self.drop_stale_tail();
         if let Some(tail) = &mut self.tail {
             tail.push_change(change, message);
@@ -246,7 +367,7 @@ impl Room {
     pub(crate) fn catch_up(&mut self, to: ConnectionRef, missed: MissedPresence) {
         let timestamp = Utc::now();
         for user_id in missed {
-            let frame = if self.presence.contains(user_id) {
+            let frame = if self.contains(user_id) {
                 ServerFrame::UserJoined { user_id, timestamp }
             } else {
                 ServerFrame::UserLeft { user_id, timestamp }
@@ -301,7 +422,7 @@ impl Room {
 
     /// The list of those who are there.
     pub(crate) fn users_online(&self, timestamp: DateTime<Utc>) -> EncodedFrame {
-        let users: Vec<_> = self.presence.users().collect();
+        let users: Vec<_> = self.users().collect();
         ServerFrame::UsersOnline {
             users: &users,
             count: users.len(),

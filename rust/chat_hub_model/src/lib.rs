@@ -18,6 +18,8 @@ mod connection;
 mod deliver;
 #[path = "../../chat_hub/src/disconnect.rs"]
 mod disconnect;
+#[path = "../../chat_hub/src/elsewhere.rs"]
+mod elsewhere;
 #[path = "../../chat_hub/src/flow.rs"]
 mod flow;
 #[path = "../../chat_hub/src/gathering.rs"]
@@ -26,8 +28,12 @@ mod gathering;
 mod heartbeat;
 #[path = "../../chat_hub/src/hub.rs"]
 mod hub;
+#[path = "../../chat_hub/src/line.rs"]
+mod line;
 #[path = "../../chat_hub/src/outbox.rs"]
 mod outbox;
+#[path = "../../chat_hub/src/peers.rs"]
+mod peers;
 #[path = "../../chat_hub/src/presence.rs"]
 mod presence;
 #[path = "../../chat_hub/src/queued.rs"]
@@ -62,6 +68,7 @@ pub use connection::{Connection, ConnectionId, ConnectionRef, ReplacementLink};
 pub use disconnect::DisconnectReason;
 pub use heartbeat::Heartbeat;
 pub use hub::{AccessVersion, Hub, HubConfig, HubError, Publication, PublishPermit, RoomHold};
+pub use peers::{Fetched, News, Notice, PeerId, Peers};
 pub use presence::Profile;
 pub use room::{Resume, Wishes};
 pub use shard::{Link, NewConnection, SessionFactory};

@@ -69,7 +69,7 @@ pub struct ChangeDraft {
 }
 
 /// What a client that comes back has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The place of the last message.
     pub seq: Seq,

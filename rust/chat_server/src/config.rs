@@ -37,6 +37,8 @@ pub struct ServiceConfig {
     /// How long the end of the service takes to reach all sockets, so that they do not
     /// all come back at once.
     pub shutdown_spread: Duration,
+    /// Where the processes of the database meet. None: this is the only one.
+    pub redis_url: Option<SecretString>,
     pub storage: StorageConfig,
     /// The largest file that may be uploaded.
     pub max_file_bytes: u64,

@@ -6,9 +6,11 @@
 //! nothing has to be kept and invalidated: each decision is by what the database
 //! said after the handshake arrived.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chat_database::{Database, DatabaseError, RoomAccess, User};
+use chat_protocol::Position;
 use chat_protocol::ids::RoomId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -33,7 +35,7 @@ struct Pending {
     name: String,
     room: RoomId,
     /// None if nothing could be looked up.
-    found: oneshot::Sender<Option<Entry>>,
+    found: oneshot::Sender<Option<(Entry, Position)>>,
 }
 
 /// Its task ends when it is dropped.
@@ -43,10 +45,11 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    /// Starts the task, on the current tokio runtime.
-    pub(crate) fn open(database: Database) -> Self {
+    /// Starts the task, on the current tokio runtime. How far a room has come is only
+    /// looked up where other processes publish in it too.
+    pub(crate) fn open(database: Database, has_peers: bool) -> Self {
         let (queue, pending) = mpsc::channel(QUEUE_LENGTH);
-        tokio::spawn(run(database, pending));
+        tokio::spawn(run(database, has_peers, pending));
         Self { queue }
     }
 
@@ -58,7 +61,7 @@ impl Entrance {
         &self,
         bearer: &Bearer,
         room: RoomId,
-    ) -> Result<(Identity, RoomAccess), ServiceError> {
+    ) -> Result<(Identity, RoomAccess, Position), ServiceError> {
         let (found, answer) = oneshot::channel();
         let pending = Pending {
             name: bearer.name().to_owned(),
@@ -68,23 +71,23 @@ impl Entrance {
         // A task that has ended drops the sender of the answer.
         let _ = self.queue.send(pending).await;
         let entry = answer.await.ok().flatten();
-        let (user, access) = entry.ok_or(ServiceError::NotRunning)?;
+        let ((user, access), newest) = entry.ok_or(ServiceError::NotRunning)?;
         let identity = bearer.prove(user)?;
         let access = access.ok_or(DatabaseError::RoomNotFound)?;
         if access.allows(identity.user_id()) {
-            Ok((identity, access))
+            Ok((identity, access, newest))
         } else {
             Err(ServiceError::RoomAccessDenied)
         }
     }
 }
 
-async fn run(database: Database, mut queue: mpsc::Receiver<Pending>) {
+async fn run(database: Database, has_peers: bool, mut queue: mpsc::Receiver<Pending>) {
     let mut group = Vec::with_capacity(GROUP_LENGTH);
     while queue.recv_many(&mut group, GROUP_LENGTH).await > 0 {
         let gap_ends = Instant::now() + STORM_GAP;
         let is_storm = group.len() > 1;
-        match look_up(&database, &group).await {
+        match look_up(&database, has_peers, &group).await {
             Some(entries) => {
                 for (pending, entry) in group.drain(..).zip(entries) {
                     // Nobody waits any more if the client is gone.
@@ -108,13 +111,29 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Pending>) {
     }
 }
 
-async fn look_up(database: &Database, group: &[Pending]) -> Option<Vec<Entry>> {
+async fn look_up(
+    database: &Database,
+    has_peers: bool,
+    group: &[Pending],
+) -> Option<Vec<(Entry, Position)>> {
     let wanted = group
         .iter()
         .map(|pending| (pending.name.clone(), pending.room))
         .collect();
     let handshakes = group.len();
-    match tokio::time::timeout(LOOK_UP_TIMEOUT, database.find_entries(wanted)).await {
+    let look_up = async {
+        let entries = database.find_entries(wanted).await?;
+        let mut newest = HashMap::new();
+        if has_peers {
+            let rooms: HashSet<RoomId> = group.iter().map(|pending| pending.room).collect();
+            let rooms: Vec<RoomId> = rooms.into_iter().collect();
+            newest = database.find_newest_places(&rooms).await?;
+        }
+        let rooms = group.iter().map(|pending| pending.room);
+        let newest = rooms.map(|room| newest.get(&room).copied().unwrap_or_default());
+        Ok::<_, DatabaseError>(entries.into_iter().zip(newest).collect())
+    };
+    match tokio::time::timeout(LOOK_UP_TIMEOUT, look_up).await {
         Ok(Ok(entries)) => Some(entries),
         Ok(Err(error)) => {
             let error = error.report();

@@ -3,6 +3,7 @@
 //! Codes are stable: `python/src/error.rs` turns them into exceptions and
 //! `chat_app/errors.py` into HTTP answers.
 
+use chat_cluster::ClusterError;
 use chat_database::DatabaseError;
 use chat_gateway::{PostError, ReadError, Refusal};
 use chat_hub::HubError;
@@ -79,6 +80,8 @@ pub enum ServiceError {
     Storage(#[from] StorageError),
     #[error("the socket threads could not be started")]
     Hub(#[from] HubError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -156,6 +159,7 @@ impl ServiceError {
             // A client that comes again finds the service up or gone.
             Self::NotRunning => "database_unavailable",
             Self::Database(error) => error.code(),
+            Self::Cluster(_) => "invalid_configuration",
             Self::Hub(_) | Self::Internal(_) => "internal",
         }
     }

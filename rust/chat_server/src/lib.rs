@@ -10,6 +10,7 @@ mod accounts;
 mod answers;
 mod changes;
 mod chat;
+mod cluster;
 mod compat_primary;
 mod config;
 mod entrance;

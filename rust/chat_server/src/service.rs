@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_auth::TokenAuthority;
+use chat_cluster::Cluster;
 use chat_compat::{Compat, Primary, Request, RequestHead, Response};
 use chat_database::{
-    Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
+    Claim, Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
 use chat_gateway::{
     BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, SocketOptions, UpgradeRequest,
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_sweep;
 use crate::changes::ChangeQueue;
 use crate::chat::Chat;
+use crate::cluster::Membership;
 use crate::config::ServiceConfig;
 use crate::entrance::Entrance;
 use crate::error::ServiceError;
@@ -47,6 +49,8 @@ pub struct Service {
     gateway: Gateway,
     compat: Arc<Compat>,
     relay: Relay,
+    /// None: this is the only process.
+    cluster: Option<Cluster>,
     lock: RwLock<Option<InstanceLock>>,
     stopped: CancellationToken,
     handshakes: TaskTracker,
@@ -65,16 +69,28 @@ impl Service {
             pool_size: config.database_pool_size,
         })
         .await?;
-        let lock = database.acquire_instance_lock().await?;
+        let membership = match config.redis_url {
+            Some(url) => Membership::begin(url, &database).await?,
+            None => None,
+        };
+        let claim = match membership {
+            Some(_) => Claim::Member,
+            None => Claim::Only,
+        };
+        let lock = database.acquire_instance_lock(claim).await?;
         let files =
             FileLibrary::open(config.storage, config.max_file_bytes, database.clone()).await?;
-        let writer = MessageWriter::start(database.clone()).await?;
-        let hub = Hub::start(HubConfig {
+        let writer = MessageWriter::start(database.clone(), membership.is_some()).await?;
+        let hub_config = HubConfig {
             shards: config.socket_threads,
             outbox_max_bytes: config.outbox_max_bytes,
             resume_max_messages: config.resume_max_messages,
             presence_grace: config.presence_grace,
-        })?;
+        };
+        let hub = match &membership {
+            Some(membership) => Hub::start_among(hub_config, membership.peers())?,
+            None => Hub::start(hub_config)?,
+        };
         let changes = ChangeQueue::open(
             database.clone(),
             writer.clone(),
@@ -82,7 +98,7 @@ impl Service {
             Arc::clone(&files),
         );
         let chat = Arc::new(Chat {
-            entrance: Entrance::open(database.clone()),
+            entrance: Entrance::open(database.clone(), membership.is_some()),
             database,
             writer,
             changes,
@@ -118,8 +134,13 @@ impl Service {
         tokio::spawn(
             stopped
                 .clone()
-                .run_until_cancelled_owned(cleaner::run(files)),
+                .run_until_cancelled_owned(cleaner::run(files, membership.is_none())),
         );
+        let cluster = membership.map(|membership| {
+            let cluster = membership.cluster();
+            membership.run(&chat, &stopped);
+            cluster
+        });
         if config.session_max_age.is_some() {
             tokio::spawn(
                 stopped
@@ -155,6 +176,7 @@ impl Service {
             gateway,
             compat,
             relay,
+            cluster,
             lock: RwLock::new(Some(lock)),
             stopped,
             handshakes: TaskTracker::new(),
@@ -275,6 +297,9 @@ impl Service {
             .is_err()
         {
             tracing::warn!("what users have read was not stored in time");
+        }
+        if let Some(cluster) = &self.cluster {
+            cluster.leave().await;
         }
         self.chat.database.close().await;
         self.stopped.cancel();

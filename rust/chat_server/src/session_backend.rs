@@ -81,11 +81,12 @@ impl ChatBackend for Chat {
 impl Chat {
     async fn admit_bearer(&self, room_id: RoomId, token: &str) -> Result<Admission, ServiceError> {
         let bearer = self.identify(token)?;
-        let (identity, access) = self.entrance.decide(&bearer, room_id).await?;
+        let (identity, access, newest) = self.entrance.decide(&bearer, room_id).await?;
         Ok(Admission {
             profile: Arc::new(profile_of(&identity.user)),
             room_name: access.room.name,
             token_expires: bearer.expires(),
+            newest,
         })
     }
 }

@@ -8,6 +8,7 @@ mod changes;
 mod compat;
 mod files;
 mod messages;
+mod places;
 mod reading;
 mod rooms;
 mod uploads;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 pub use self::compat::CompatStore;
 use crate::backend;
 use crate::error::DatabaseError;
-use crate::instance_lock::InstanceLock;
 use crate::migrations::{self, FileLayout, MigrationReport};
 use crate::postgres::{Connector, PostgresPool};
 use crate::sqlite::SqlitePool;
@@ -177,18 +177,6 @@ impl Database {
     /// Whether it is SQLite, whose queries run on threads of this process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.inner.pools, Pools::Sqlite { .. })
-    }
-
-    /// Claims the database for this process, see [`InstanceLock`].
-    ///
-    /// # Errors
-    /// [`DatabaseError::InstanceRunning`] if another process keeps it for more
-    /// than about ten seconds.
-    pub async fn acquire_instance_lock(&self) -> Result<InstanceLock, DatabaseError> {
-        match &self.inner.pools {
-            Pools::Postgres { connector, .. } => postgres::acquire_instance_lock(connector).await,
-            Pools::Sqlite { url, .. } => sqlite::acquire_instance_lock(url).await,
-        }
     }
 
     /// Asks the database for an answer, any answer.

@@ -1,4 +1,4 @@
-//! The instance lock of a PostgreSQL database: a session advisory lock.
+//! The instance locks of a PostgreSQL database: session advisory locks.
 //!
 //! A session of its own holds it, so a crash of this process frees it; the
 //! server's keepalives on that session free it when the whole host vanishes.
@@ -14,12 +14,14 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::connect::{Connector, Session};
 use crate::error::DatabaseError;
-use crate::instance_lock::{InstanceLock, Patience};
+use crate::instance_lock::{Claim, InstanceLock, Patience};
 
 /// Advisory locks are per database; this number tells ours from those of
 /// other programs. It spells "izpochat", and must never change: two versions
 /// of this service must see each other.
 const KEY: i64 = i64::from_be_bytes(*b"izpochat");
+/// The same for the one of several processes that does what one has to do.
+const HOME_KEY: i64 = i64::from_be_bytes(*b"izpohome");
 
 /// A quarter of a minute of silence, then three questions five seconds apart.
 const KEEPALIVES: &str = "set tcp_keepalives_idle = 15;
@@ -31,6 +33,21 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(2);
 
+fn key_of(claim: Claim) -> i64 {
+    match claim {
+        Claim::Only | Claim::Member => KEY,
+        Claim::Home => HOME_KEY,
+    }
+}
+
+/// How the functions of the lock end that are for such a claim.
+fn suffix_of(claim: Claim) -> &'static str {
+    match claim {
+        Claim::Only | Claim::Home => "",
+        Claim::Member => "_shared",
+    }
+}
+
 /// Takes the lock, waiting up to ten seconds for a process that is closing.
 ///
 /// # Errors
@@ -38,6 +55,7 @@ const RETRY_LAST: Duration = Duration::from_secs(2);
 /// as [`Connector::open_client`].
 pub(crate) async fn acquire_instance_lock(
     connector: &Connector,
+    claim: Claim,
 ) -> Result<InstanceLock, DatabaseError> {
     // The name tells the sessions of this very process from all others.
     let name = format!(
@@ -46,8 +64,8 @@ pub(crate) async fn acquire_instance_lock(
     );
     let connector = connector.with_application_name(&name);
     let session = open_session(&connector).await?;
-    let patience = Patience::begin();
-    while !try_lock(&session.client).await? {
+    let patience = Patience::begin(claim);
+    while !try_lock(&session.client, claim).await? {
         patience.pause().await?;
     }
 
@@ -56,6 +74,7 @@ pub(crate) async fn acquire_instance_lock(
     let keeper = Keeper {
         connector,
         name,
+        claim,
         released,
     };
     let task = tokio::spawn(keeper.keep(session, lost_sender));
@@ -66,6 +85,7 @@ pub(crate) async fn acquire_instance_lock(
 struct Keeper {
     connector: Connector,
     name: String,
+    claim: Claim,
     /// Ends when the handle is released or dropped.
     released: oneshot::Receiver<()>,
 }
@@ -75,7 +95,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 _ = &mut self.released => {
-                    if let Err(error) = unlock(&session.client).await {
+                    if let Err(error) = unlock(&session.client, self.claim).await {
                         tracing::debug!(
                             error = error.report(),
                             "could not unlock the instance lock, closing its session instead"
@@ -89,7 +109,7 @@ impl Keeper {
             tracing::warn!("the session of the instance lock was lost, fetching the lock again");
             let again = tokio::select! {
                 _ = &mut self.released => return,
-                again = reacquire(&self.connector, &self.name) => again,
+                again = reacquire(&self.connector, &self.name, self.claim) => again,
             };
             let Some(again) = again else {
                 lost.send_replace(Some(
@@ -105,10 +125,10 @@ impl Keeper {
 }
 
 /// Tries until the lock is held (`Some`) or another process has it (`None`).
-async fn reacquire(connector: &Connector, name: &str) -> Option<Session> {
+async fn reacquire(connector: &Connector, name: &str, claim: Claim) -> Option<Session> {
     let mut pause = RETRY_FIRST;
     loop {
-        match try_reacquire(connector, name).await {
+        match try_reacquire(connector, name, claim).await {
             Ok(Attempt::Locked(session)) => return Some(session),
             Ok(Attempt::HeldByOther) => return None,
             Ok(Attempt::Again) => {}
@@ -127,12 +147,16 @@ enum Attempt {
     Again,
 }
 
-async fn try_reacquire(connector: &Connector, name: &str) -> Result<Attempt, DatabaseError> {
+async fn try_reacquire(
+    connector: &Connector,
+    name: &str,
+    claim: Claim,
+) -> Result<Attempt, DatabaseError> {
     let session = open_session(connector).await?;
-    if try_lock(&session.client).await? {
+    if try_lock(&session.client, claim).await? {
         return Ok(Attempt::Locked(session));
     }
-    Ok(match holder(&session.client).await? {
+    Ok(match holder(&session.client, claim).await? {
         // Our own last session: the network broke, and the server has not
         // noticed yet that nobody is there any more.
         Some((holder, pid)) if holder == name => {
@@ -154,18 +178,25 @@ async fn open_session(connector: &Connector) -> Result<Session, DatabaseError> {
     Ok(session)
 }
 
-async fn try_lock(client: &Client) -> Result<bool, DatabaseError> {
-    let row = ask(client, &format!("select pg_try_advisory_lock({KEY})")).await?;
+async fn try_lock(client: &Client, claim: Claim) -> Result<bool, DatabaseError> {
+    let (key, suffix) = (key_of(claim), suffix_of(claim));
+    let row = ask(
+        client,
+        &format!("select pg_try_advisory_lock{suffix}({key})"),
+    )
+    .await?;
     Ok(row.is_some_and(|row| row.get(0) == Some("t")))
 }
 
-async fn unlock(client: &Client) -> Result<(), DatabaseError> {
-    ask(client, &format!("select pg_advisory_unlock({KEY})")).await?;
+async fn unlock(client: &Client, claim: Claim) -> Result<(), DatabaseError> {
+    let (key, suffix) = (key_of(claim), suffix_of(claim));
+    ask(client, &format!("select pg_advisory_unlock{suffix}({key})")).await?;
     Ok(())
 }
 
 /// Application name and process id of the session that has the lock.
-async fn holder(client: &Client) -> Result<Option<(String, i32)>, DatabaseError> {
+async fn holder(client: &Client, claim: Claim) -> Result<Option<(String, i32)>, DatabaseError> {
+    let key = key_of(claim);
     // The server splits a 64 bit key into two columns.
     let query = format!(
         "select activity.application_name, activity.pid
@@ -175,8 +206,8 @@ async fn holder(client: &Client) -> Result<Option<(String, i32)>, DatabaseError>
          where here.datname = current_database() and locks.locktype = 'advisory'
            and locks.granted and locks.objsubid = 1
            and locks.classid = {} and locks.objid = {}",
-        KEY >> 32,
-        KEY & 0xffff_ffff
+        key >> 32,
+        key & 0xffff_ffff
     );
     let row = ask(client, &query).await?;
     Ok(row.and_then(|row| {

@@ -11,6 +11,7 @@ mod compat;
 pub(crate) mod files;
 pub(crate) mod memberships;
 pub(crate) mod messages;
+pub(crate) mod places;
 pub(crate) mod reading;
 pub(crate) mod receipts;
 pub(crate) mod rooms;

@@ -1,4 +1,4 @@
-//! The instance lock of an SQLite database: a locked file beside it.
+//! The instance locks of an SQLite database: locked files beside it.
 //!
 //! The operating system unlocks it when the process ends, however it ends.
 //! The file itself stays: removing it would let two processes lock two files
@@ -9,17 +9,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use crate::error::DatabaseError;
-use crate::instance_lock::{InstanceLock, Patience};
+use crate::instance_lock::{Claim, InstanceLock, Patience};
 use crate::url::SqliteUrl;
 
-/// Locks `<database file>.lock`, waiting up to ten seconds.
+/// Locks `<database file>.lock`, waiting up to ten seconds, or `<database file>.home`.
 ///
 /// # Errors
 /// [`DatabaseError::InstanceRunning`] if another process keeps it locked;
 /// [`DatabaseError::Unavailable`] if the file cannot be made.
-pub(crate) async fn acquire_instance_lock(url: &SqliteUrl) -> Result<InstanceLock, DatabaseError> {
+pub(crate) async fn acquire_instance_lock(
+    url: &SqliteUrl,
+    claim: Claim,
+) -> Result<InstanceLock, DatabaseError> {
     let mut path = url.path().as_os_str().to_owned();
-    path.push(".lock");
+    path.push(match claim {
+        Claim::Only | Claim::Member => ".lock",
+        Claim::Home => ".home",
+    });
     let path = PathBuf::from(path);
     let file = OpenOptions::new()
         .write(true)
@@ -28,15 +34,19 @@ pub(crate) async fn acquire_instance_lock(url: &SqliteUrl) -> Result<InstanceLoc
         .mode(0o600)
         .open(&path)
         .map_err(DatabaseError::unavailable)?;
-    let patience = Patience::begin();
-    while !try_lock(&file)? {
+    let patience = Patience::begin(claim);
+    while !try_lock(&file, claim)? {
         patience.pause().await?;
     }
     Ok(InstanceLock::from_file(file))
 }
 
-fn try_lock(file: &File) -> Result<bool, DatabaseError> {
-    match file.try_lock() {
+fn try_lock(file: &File, claim: Claim) -> Result<bool, DatabaseError> {
+    let locked = match claim {
+        Claim::Only | Claim::Home => file.try_lock(),
+        Claim::Member => file.try_lock_shared(),
+    };
+    match locked {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(DatabaseError::unavailable(error)),

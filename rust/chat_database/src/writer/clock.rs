@@ -13,6 +13,7 @@ const TICK: TimeDelta = TimeDelta::microseconds(1);
 /// How far ahead of the clock a stored message may be to be waited for.
 const TRUSTED_LEAD: TimeDelta = TimeDelta::seconds(60);
 
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     last: Option<DateTime<Utc>>,
 }
@@ -28,6 +29,11 @@ impl Clock {
 
     pub(super) fn next(&mut self) -> DateTime<Utc> {
         self.next_at(now())
+    }
+
+    /// The next time will be behind this one.
+    pub(super) fn continue_after(&mut self, time: DateTime<Utc>) {
+        self.last = self.last.max(Some(time));
     }
 
     fn next_at(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -68,11 +68,24 @@ struct Row {
     created_at: DateTime<Utc>,
 }
 
+/// Who numbers the messages of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbering {
+    /// Nobody.
+    None,
+    /// The messages of this process.
+    Own,
+    /// Those of other processes too: the times have to ascend with the numbers.
+    WithPeers,
+}
+
 /// What became of a row that was not refused.
 enum Outcome {
     New {
         id: MessageId,
         seq: Option<i64>,
+        /// If the server has chosen another time than the row had.
+        created_at: Option<DateTime<Utc>>,
     },
     /// What its `client_id` stands for already.
     Repeat(Stored),
@@ -82,12 +95,14 @@ enum Outcome {
 type Outcomes = Vec<Result<Outcome, DatabaseError>>;
 
 impl MessageWriter {
-    /// Starts the task on its thread.
+    /// Starts the task on its thread. Where other processes store messages too
+    /// (`has_peers`), their times are made so that they ascend with the numbers of a room
+    /// whoever stores them.
     ///
     /// # Errors
     /// [`DatabaseError::Unavailable`] if the time of the newest message cannot
     /// be asked for, [`DatabaseError::Internal`] if the system refuses the thread.
-    pub async fn start(database: Database) -> Result<Self, DatabaseError> {
+    pub async fn start(database: Database, has_peers: bool) -> Result<Self, DatabaseError> {
         let clock = Clock::starting_after(database.newest_message_time().await?);
         let (queue, receiver) = mpsc::channel(QUEUE_LENGTH);
         let (calls, call_receiver) = mpsc::unbounded_channel();
@@ -95,6 +110,7 @@ impl MessageWriter {
         let (alive, finished) = watch::channel(());
         let task = Task {
             database,
+            has_peers,
             clock,
             queue: receiver,
             calls: call_receiver,
@@ -171,6 +187,7 @@ impl fmt::Debug for MessageWriter {
 
 struct Task {
     database: Database,
+    has_peers: bool,
     clock: Clock,
     queue: mpsc::Receiver<Pending>,
     calls: mpsc::UnboundedReceiver<Call>,
@@ -221,10 +238,14 @@ impl Task {
             Ok((rows, outcomes)) => {
                 for ((row, outcome), on_stored) in rows.into_iter().zip(outcomes).zip(listeners) {
                     let stored = outcome.map(|outcome| match outcome {
-                        Outcome::New { id, seq } => Stored {
+                        Outcome::New {
                             id,
                             seq,
-                            created_at: row.created_at,
+                            created_at,
+                        } => Stored {
+                            id,
+                            seq,
+                            created_at: created_at.unwrap_or(row.created_at),
                             content: row.message.content,
                             file_id: row.message.file_id,
                             is_repeat: false,
@@ -254,14 +275,26 @@ impl Task {
 
     /// # Errors
     /// What made the whole group fail.
-    async fn store(&self, rows: Vec<Row>) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
+    async fn store(&mut self, rows: Vec<Row>) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
         let is_numbered = self.database.numbers_messages();
         match self.database.pools() {
             Pools::Postgres { writer, .. } => {
-                let outcomes = postgres::store(writer, &rows, is_numbered).await?;
+                let numbering = match (is_numbered, self.has_peers) {
+                    (false, _) => Numbering::None,
+                    (true, false) => Numbering::Own,
+                    (true, true) => Numbering::WithPeers,
+                };
+                let outcomes = postgres::store(writer, &rows, numbering).await?;
                 Ok((rows, outcomes))
             }
-            Pools::Sqlite { pool, .. } => sqlite::store(pool, rows, is_numbered).await,
+            Pools::Sqlite { pool, .. } => {
+                let clock = self.has_peers.then_some(self.clock);
+                let stored = sqlite::store(pool, rows, is_numbered, clock).await?;
+                if let Some(row) = stored.0.last() {
+                    self.clock.continue_after(row.created_at);
+                }
+                Ok(stored)
+            }
         }
     }
 }

@@ -9,23 +9,26 @@ mod claim;
 mod first;
 mod group;
 mod insert;
+mod times;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::QueryDsl;
+use chrono::{DateTime, Utc};
+use diesel::{NullableExpressionMethods, QueryDsl};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use self::claim::ClaimMessages;
 use self::first::find_firsts;
 use self::group::Group;
 use self::insert::InsertMessages;
-use super::{Outcomes, Row};
+use self::times::{Given, Lockstep};
+use super::{Numbering, Outcomes, Row};
 use crate::backend::among;
 use crate::error::{DatabaseError, ErrorKind};
 use crate::models::Stored;
 use crate::postgres::{PooledConnection, PostgresPool};
-use crate::schema::message_sequence;
+use crate::schema::{message_sequence, messages};
 
 /// How long a statement may take before the server counts as away. Messages
 /// told so may still become stored: nobody can know.
@@ -39,6 +42,8 @@ type Written = Result<Option<i32>, DatabaseError>;
 struct Found {
     /// The numbers of new messages, by id.
     seqs: HashMap<i32, i64>,
+    /// Their times, where the server has chosen them.
+    times: HashMap<i32, DateTime<Utc>>,
     /// For each row that was stored before, in the same order, the message.
     firsts: Vec<Option<Stored>>,
 }
@@ -49,23 +54,23 @@ struct Found {
 pub(super) async fn store(
     pool: &PostgresPool,
     rows: &[Row],
-    is_numbered: bool,
+    numbering: Numbering,
 ) -> Result<Outcomes, DatabaseError> {
     let group = Group::new(rows);
     let distinct = &group.distinct;
     let written = on_session(pool, async |connection| {
-        store_apart(connection, distinct).await
+        store_apart(connection, distinct, numbering).await
     })
     .await?;
-    let found = if is_numbered {
-        let find = async |connection: &mut _| find(connection, distinct, &written).await;
+    let found = if numbering == Numbering::None {
+        Found::default()
+    } else {
+        let find = async |connection: &mut _| find(connection, distinct, &written, numbering).await;
         match on_session(pool, find).await {
             // The session broke after the commit; what was stored is not lost yet.
             Err(error) if error.kind() == ErrorKind::Unavailable => on_session(pool, find).await?,
             found => found?,
         }
-    } else {
-        Found::default()
     };
     Ok(group.into_outcomes(written, found))
 }
@@ -91,11 +96,12 @@ async fn on_session<T>(
 async fn store_apart(
     connection: &mut AsyncPgConnection,
     rows: &[&Row],
+    numbering: Numbering,
 ) -> Result<Vec<Written>, DatabaseError> {
     let mut outcomes = Vec::with_capacity(rows.len());
     let mut parts = vec![rows];
     while let Some(part) = parts.pop() {
-        match write(connection, part).await {
+        match write(connection, part, numbering).await {
             Ok(ids) if ids.len() == part.len() => {
                 outcomes.extend(ids.into_iter().map(Ok));
             }
@@ -128,29 +134,53 @@ async fn store_apart(
 async fn write(
     connection: &mut AsyncPgConnection,
     rows: &[&Row],
+    numbering: Numbering,
 ) -> Result<Vec<Option<i32>>, DatabaseError> {
+    let has_peers = numbering == Numbering::WithPeers;
     if rows.iter().any(|row| row.message.client_id.is_some()) {
-        Ok(ClaimMessages::new(rows).load(connection).await?)
-    } else {
-        let ids: Vec<i32> = InsertMessages::new(rows).load(connection).await?;
-        Ok(ids.into_iter().map(Some).collect())
+        return Ok(match has_peers {
+            true => {
+                ClaimMessages::<Lockstep>::new(rows)
+                    .load(connection)
+                    .await?
+            }
+            false => ClaimMessages::<Given>::new(rows).load(connection).await?,
+        });
     }
+    let ids: Vec<i32> = match has_peers {
+        true => {
+            InsertMessages::<Lockstep>::new(rows)
+                .load(connection)
+                .await?
+        }
+        false => InsertMessages::<Given>::new(rows).load(connection).await?,
+    };
+    Ok(ids.into_iter().map(Some).collect())
 }
 
 async fn find(
     connection: &mut AsyncPgConnection,
     rows: &[&Row],
     written: &[Written],
+    numbering: Numbering,
 ) -> Result<Found, DatabaseError> {
     let mut found = Found::default();
     let ids: Vec<i32> = written.iter().flatten().copied().flatten().collect();
     if !ids.is_empty() {
         let seqs = message_sequence::table
-            .filter(among(message_sequence::message_id, ids))
+            .filter(among(message_sequence::message_id, ids.clone()))
             .select((message_sequence::message_id, message_sequence::seq))
             .load::<(i32, i64)>(connection)
             .await?;
         found.seqs = seqs.into_iter().collect();
+    }
+    if numbering == Numbering::WithPeers && !ids.is_empty() {
+        let times = messages::table
+            .filter(among(messages::id, ids))
+            .select((messages::id, messages::created_at.assume_not_null()))
+            .load::<(i32, DateTime<Utc>)>(connection)
+            .await?;
+        found.times = times.into_iter().collect();
     }
     let repeats: Vec<&Row> = rows
         .iter()

@@ -9,21 +9,31 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::clock::Clock;
 use super::{Outcome, Outcomes, Row};
 use crate::error::DatabaseError;
 use crate::models::{NewMessage, RECEIPT_LIFETIME, Stored};
 use crate::schema::{message_receipts, message_sequence, messages, rooms, users};
 use crate::sqlite::{SqliteAccess, SqlitePool};
 
+/// With a `clock`, the rows get their times once no other process can store anything.
+///
 /// # Errors
 /// What made the whole group fail, for example a full disk.
 pub(super) async fn store(
     pool: &SqlitePool,
-    rows: Vec<Row>,
+    mut rows: Vec<Row>,
     is_numbered: bool,
+    clock: Option<Clock>,
 ) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
     pool.run(SqliteAccess::Write, move |connection| {
         let outcomes = connection.immediate_transaction(|connection| {
+            if let Some(mut clock) = clock {
+                // Nobody else stores anything from here on.
+                for row in &mut rows {
+                    row.created_at = clock.next();
+                }
+            }
             rows.iter()
                 .map(|row| store_row(connection, row, is_numbered))
                 .collect::<QueryResult<Outcomes>>()
@@ -60,7 +70,11 @@ fn store_row(
         None
     };
     let id = MessageId(id);
-    Ok(Ok(Outcome::New { id, seq }))
+    Ok(Ok(Outcome::New {
+        id,
+        seq,
+        created_at: None,
+    }))
 }
 
 fn insert(connection: &mut SqliteConnection, row: &Row) -> QueryResult<i32> {

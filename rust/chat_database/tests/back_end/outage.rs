@@ -76,7 +76,7 @@ async fn an_outage_is_reported_at_once_and_ends_by_itself() {
     })
     .await
     .expect("the database opens");
-    let writer = MessageWriter::start(database.clone())
+    let writer = MessageWriter::start(database.clone(), false)
         .await
         .expect("a writer");
     store(&writer, message(room, ana, "before")).await;

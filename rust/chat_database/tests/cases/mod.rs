@@ -6,6 +6,7 @@ mod memberships;
 mod messages;
 mod order;
 mod order_properties;
+mod processes;
 mod reading;
 mod repeats;
 mod rooms;
@@ -66,7 +67,7 @@ impl Fixture {
     }
 
     pub(crate) async fn writer(&self) -> MessageWriter {
-        MessageWriter::start(self.database.clone())
+        MessageWriter::start(self.database.clone(), false)
             .await
             .expect("a writer")
     }

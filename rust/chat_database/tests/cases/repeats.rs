@@ -95,7 +95,7 @@ async fn another_connection_finds_the_first_one_too() {
     })
     .await
     .expect("the database opens");
-    let writer = MessageWriter::start(elsewhere.clone())
+    let writer = MessageWriter::start(elsewhere.clone(), false)
         .await
         .expect("a writer");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chat_database::{Database, InstanceLock};
+use chat_database::{Claim, Database, InstanceLock};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
@@ -15,7 +15,7 @@ async fn open_through(database: &TestDatabase, proxy: &Proxy) -> Database {
 }
 
 async fn lock(database: &Database) -> InstanceLock {
-    let lock = database.acquire_instance_lock().await;
+    let lock = database.acquire_instance_lock(Claim::Only).await;
     lock.expect("nobody else has it")
 }
 
@@ -41,7 +41,10 @@ async fn a_second_process_is_refused_after_a_while() {
     let (one, two) = (database.open().await, database.open().await);
     let held = lock(&one).await;
     let begin = Instant::now();
-    let error = two.acquire_instance_lock().await.expect_err("one has it");
+    let error = two
+        .acquire_instance_lock(Claim::Only)
+        .await
+        .expect_err("one has it");
     assert_eq!(error.code(), "instance_running");
     assert!(error.report().contains("one process"), "{}", error.report());
     assert!((9..15).contains(&begin.elapsed().as_secs()));
@@ -56,7 +59,7 @@ async fn a_quick_restart_waits_for_the_old_process() {
         let held = lock(&old).await;
         let waiting = tokio::spawn({
             let new = new.clone();
-            async move { new.acquire_instance_lock().await }
+            async move { new.acquire_instance_lock(Claim::Only).await }
         });
         assert!(is_quiet(&held).await);
         assert!(!waiting.is_finished());

@@ -17,7 +17,7 @@ async fn numbers(client: &Client) -> Vec<String> {
 }
 
 async fn write(database: &Database, room: i32) -> Option<i64> {
-    let writer = MessageWriter::start(database.clone())
+    let writer = MessageWriter::start(database.clone(), false)
         .await
         .expect("a writer");
     let message = new_message(RoomId(room), UserId(1), None);
@@ -115,7 +115,7 @@ async fn messages_can_be_stored_while_old_ones_are_numbered() {
 async fn check_that_it_works_without(url: &str) {
     let opened = open(url).await.expect("the tables are there");
     assert!(!opened.numbers_messages());
-    let writer = MessageWriter::start(opened.clone())
+    let writer = MessageWriter::start(opened.clone(), false)
         .await
         .expect("a writer");
     for _ in 0..2 {

@@ -46,7 +46,7 @@ pub(crate) async fn store(
 }
 
 async fn writer_on(database: &Database) -> MessageWriter {
-    MessageWriter::start(database.clone())
+    MessageWriter::start(database.clone(), false)
         .await
         .expect("a writer")
 }

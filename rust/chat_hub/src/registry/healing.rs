@@ -40,7 +40,7 @@ impl Registry {
             match departure {
                 Departure::NotLast => {}
                 Departure::Away => self.watch_absences(room_id, room),
-                Departure::Gone => self.announce_leave(room, user_id),
+                Departure::Gone => self.end_presence(room_id, room, user_id),
             }
         });
         self.tell_no_more_of_reads(user_id, connection, seat.events.get());
@@ -50,7 +50,15 @@ impl Registry {
         }
     }
 
-    fn announce_leave(&self, room: &mut Room, user: UserId) {
+    /// A user is not there any more at this process.
+    fn end_presence(&self, id: RoomId, room: &mut Room, user: UserId) {
+        self.tell_presence(id, user, None);
+        if !room.elsewhere.contains(user) {
+            self.announce_leave(room, user);
+        }
+    }
+
+    pub(super) fn announce_leave(&self, room: &mut Room, user: UserId) {
         // In a room that ends with the service nobody leaves: all go at once.
         if self.is_accepting() {
             room.announce_leave(user, Utc::now());
@@ -71,7 +79,7 @@ impl Registry {
         }
     }
 
-    fn announce_end_of_typing(&self, room: &mut Room, typist: UserId) {
+    pub(super) fn announce_end_of_typing(&self, room: &mut Room, typist: UserId) {
         if let Some(typist) = self.profile(typist).filter(|_| self.is_accepting()) {
             room.announce_end_of_typing(&typist);
         }
@@ -108,7 +116,7 @@ impl Registry {
                     .presence
                     .end_absences_of(|user| selector.selects(user, id));
                 for user in &gone {
-                    self.announce_leave(room, *user);
+                    self.end_presence(id, room, *user);
                 }
             });
             gone.into_iter().for_each(|user| self.let_user_go(user));
@@ -134,7 +142,7 @@ impl Registry {
                 room.absence_alarm.expired(now);
                 gone = room.presence.end_absences(now);
                 for user in &gone {
-                    self.announce_leave(room, *user);
+                    self.end_presence(id, room, *user);
                 }
                 self.watch_absences(id, room);
             }
@@ -146,6 +154,7 @@ impl Registry {
                 }
                 self.watch_typists(id, room);
             }
+            RoomTimer::Missing => self.fetch_missing(id, room),
         });
         gone.into_iter().for_each(|user| self.let_user_go(user));
     }

@@ -13,7 +13,7 @@ const ROOM: RoomId = RoomId(1);
 fn join_asking(hub: &Hub, user: i32, events: &str) -> Client {
     let wishes = Wishes {
         events: EventKinds::from_list(events),
-        resume: None,
+        ..Wishes::default()
     };
     join_with(hub, user, 1, wishes)
 }
@@ -125,7 +125,7 @@ async fn what_a_user_reads_is_told_wherever_the_user_is() {
     let mut here = join_asking(&hub, 1, "read");
     let wishes = || Wishes {
         events: EventKinds::from_list("read"),
-        resume: None,
+        ..Wishes::default()
     };
     let mut there = join_with(&hub, 1, 2, wishes());
     let mut old = join(&hub, 1, 1);

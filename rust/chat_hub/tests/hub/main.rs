@@ -5,6 +5,7 @@
 mod delivery;
 mod events;
 mod fixture;
+mod peers;
 mod presence;
 mod resume;
 mod topics;

@@ -274,6 +274,7 @@ fn come_back_asking(hub: &Hub, user: i32, since: (i64, i64), loaded: Option<Load
     let wishes = Wishes {
         events: EventKinds::from_list("changes"),
         resume: Some(resume),
+        ..Wishes::default()
     };
     join_with(hub, user, 1, wishes)
 }

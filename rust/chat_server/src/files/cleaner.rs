@@ -13,10 +13,10 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Objects per look; if there are more, the next look follows at once.
 const BATCH: i64 = 100;
 
-/// Runs until it is dropped. Nothing is being uploaded when it starts: what is
-/// announced then is left over.
-pub(crate) async fn run(library: Arc<FileLibrary>) {
-    if let Err(error) = library.database.make_all_objects_due().await {
+/// Runs until it is dropped. The only process has nothing being uploaded when it starts:
+/// what is announced then is left over. Others may be uploading it.
+pub(crate) async fn run(library: Arc<FileLibrary>, is_only: bool) {
+    if is_only && let Err(error) = library.database.make_all_objects_due().await {
         tracing::warn!(error = error.report(), "left-over objects stay a while");
     }
     let mut ticks = tokio::time::interval(INTERVAL);

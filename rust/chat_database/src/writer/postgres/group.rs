@@ -53,6 +53,7 @@ impl<'a> Group<'a> {
                 Some(id) => Ok(Outcome::New {
                     id: MessageId(id),
                     seq: found.seqs.get(&id).copied(),
+                    created_at: found.times.get(&id).copied(),
                 }),
                 None => firsts.next().flatten().map(Outcome::Repeat).ok_or_else(|| {
                     DatabaseError::internal("a message that was stored before is gone")
@@ -75,10 +76,14 @@ impl<'a> Group<'a> {
 /// The outcome of `row` for another one that repeats it.
 fn again(row: &Row, outcome: &Result<Outcome, DatabaseError>) -> Result<Outcome, DatabaseError> {
     match outcome {
-        Ok(Outcome::New { id, seq }) => Ok(Outcome::Repeat(Stored {
+        Ok(Outcome::New {
+            id,
+            seq,
+            created_at,
+        }) => Ok(Outcome::Repeat(Stored {
             id: *id,
             seq: *seq,
-            created_at: row.created_at,
+            created_at: created_at.unwrap_or(row.created_at),
             content: row.message.content.clone(),
             file_id: row.message.file_id,
             is_repeat: true,

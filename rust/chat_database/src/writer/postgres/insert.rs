@@ -4,6 +4,8 @@
 //! the group and is prepared once. (A multi-row VALUES list would be a new
 //! statement for each length and 1280 binds to build.)
 
+use std::marker::PhantomData;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -11,23 +13,30 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Integer, Nullable, Text};
 
 use super::Row;
+use super::times::Times;
 use crate::timestamp::UtcTime;
 
 /// Answers the ids in the order of the rows.
-pub(super) struct InsertMessages<'a>(Columns<'a>);
+pub(super) struct InsertMessages<'a, T> {
+    columns: Columns<'a>,
+    times: PhantomData<T>,
+}
 
 /// The columns of a group.
 pub(super) struct Columns<'a> {
-    room_ids: Vec<i32>,
+    pub(super) room_ids: Vec<i32>,
     sender_ids: Vec<i32>,
     contents: Vec<&'a str>,
     file_ids: Vec<Option<i32>>,
     times: Vec<DateTime<Utc>>,
 }
 
-impl<'a> InsertMessages<'a> {
+impl<'a, T> InsertMessages<'a, T> {
     pub(super) fn new(rows: &[&'a Row]) -> Self {
-        Self(Columns::new(rows))
+        Self {
+            columns: Columns::new(rows),
+            times: PhantomData,
+        }
     }
 }
 
@@ -59,30 +68,34 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl QueryFragment<Pg> for InsertMessages<'_> {
+impl<T: Times> QueryFragment<Pg> for InsertMessages<'_, T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // Ids are given out above the sort, in the order of the group, and
         // rows come back in the order they were inserted.
+        T::push_with(&self.columns.room_ids, true, &mut out)?;
         out.push_sql(
             "INSERT INTO messages (room_id, sender_id, content, file_id, created_at) \
-             SELECT room_id, sender_id, content, file_id, created_at FROM unnest(",
+             SELECT room_id, sender_id, content, file_id, ",
         );
-        self.0.push(&mut out)?;
+        out.push_sql(T::EXPRESSION);
+        out.push_sql(" FROM unnest(");
+        self.columns.push(&mut out)?;
         out.push_sql(
             ") WITH ORDINALITY \
-             AS new (room_id, sender_id, content, file_id, created_at, position) \
-             ORDER BY position RETURNING id",
+             AS given (room_id, sender_id, content, file_id, created_at, position)",
         );
+        out.push_sql(T::SOURCE);
+        out.push_sql(" ORDER BY position RETURNING id");
         Ok(())
     }
 }
 
-impl Query for InsertMessages<'_> {
+impl<T> Query for InsertMessages<'_, T> {
     type SqlType = Integer;
 }
 
-impl QueryId for InsertMessages<'_> {
-    type QueryId = InsertMessages<'static>;
+impl<T: Times> QueryId for InsertMessages<'_, T> {
+    type QueryId = InsertMessages<'static, T::QueryId>;
 
     const HAS_STATIC_QUERY_ID: bool = true;
 }

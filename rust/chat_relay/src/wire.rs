@@ -1,4 +1,8 @@
 //! What an edge and its home say to each other.
+//!
+//! Encoded by postcard, which numbers what follows in the order it stands here: processes
+//! of two versions that serve one database together must agree on it, so new things are
+//! added at the end.
 
 use chat_compat::{Body, Request, RequestHead, Response};
 use chat_protocol::EncodedFrame;

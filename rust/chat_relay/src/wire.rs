@@ -61,6 +61,8 @@ pub(crate) enum ToHome<'a> {
         #[serde(borrow)]
         asked: CompatAsked<'a>,
     },
+    /// So much of what is for clients has been taken.
+    Taken { cost: u32 },
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ pub(crate) use crate::edge::opening::{Client, Input};
 use crate::edge::requests::Waiting;
 use crate::edge::session::{Registered, session};
 use crate::endings;
-use crate::window::WINDOW;
+use crate::window::{FROM_CLIENT, TO_EDGE};
 use crate::wire::{Envelope, Frame, Group, Said, Socket, ToEdge, ToHome};
 
 /// How long a handshake may wait for the home.
@@ -44,6 +44,8 @@ struct State {
     /// How much has been said in the epoch, and heard.
     sent: u64,
     heard: u64,
+    /// What was taken of what is for clients, and not reported.
+    taken: u32,
     last_id: u64,
     connections: HashMap<u64, Relayed>,
     requests: HashMap<u64, Waiting>,
@@ -117,7 +119,7 @@ impl Edge {
             }
             let knows_of_us = state.sent > 0 && state.home == before;
             state.epoch += 1;
-            (state.sent, state.heard) = (0, 0);
+            (state.sent, state.heard, state.taken) = (0, 0, 0);
             if knows_of_us {
                 state.say(&self.cluster, ToHome::Begin);
             }
@@ -235,7 +237,7 @@ impl Edge {
             ToEdge::Taken { connection, cost } => {
                 if let Some(Relayed::Open { window, .. }) = self.lock().connections.get(&connection)
                 {
-                    window.add_permits((cost.min(WINDOW)) as usize);
+                    FROM_CLIENT.report(window, cost);
                 }
             }
             ToEdge::EngineAnswer { request, answer } => self.answered(request, |waiting| {
@@ -253,7 +255,7 @@ impl Edge {
 
     /// Attaches a connection that the home serves from now on.
     fn opened(self: &Arc<Self>, id: u64) {
-        let window = Arc::new(Semaphore::new(WINDOW as usize));
+        let window = Arc::new(FROM_CLIENT.open());
         let Opening { client, answered } = {
             let mut state = self.lock();
             let Some(slot @ Relayed::Opening(_)) = state.connections.get_mut(&id) else {
@@ -291,7 +293,12 @@ impl Edge {
     }
 
     fn deliver(&self, frames: &[EncodedFrame], groups: &[Group]) {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.taken += TO_EDGE.cost(frames.iter().map(|frame| frame.wire_bytes().len()).sum());
+        if TO_EDGE.is_to_be_reported(state.taken) {
+            let cost = std::mem::take(&mut state.taken);
+            state.say(&self.cluster, ToHome::Taken { cost });
+        }
         for group in groups {
             let indexes = group.frames.iter();
             let frames: Vec<_> = indexes

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Edge;
 use super::opening::Input;
-use crate::window::cost;
+use crate::window::FROM_CLIENT;
 use crate::wire::{Blob, Frame};
 
 /// A connection that the home serves, until this is dropped.
@@ -40,7 +40,7 @@ impl Forwarding {
     /// Waits while the home is behind.
     async fn forward(&self, frame: Frame<'_>) {
         let place = tokio::select! {
-            place = self.window.acquire_many(cost(frame.len())) => place,
+            place = self.window.acquire_many(FROM_CLIENT.cost(frame.len())) => place,
             () = self.connection.closing() => return,
         };
         // Closed once the home has ended it.

@@ -46,21 +46,27 @@ impl Delivery {
         self.bytes > MAX_BYTES
     }
 
-    /// Has it said; nothing if there is nothing.
-    pub(super) fn send(&mut self, say: impl FnOnce(ToEdge<'_>)) {
-        let Self { frames, groups, .. } = std::mem::take(self);
-        if !groups.is_empty() {
-            let groups = groups.into_iter();
-            say(ToEdge::Deliver {
-                frames: frames.iter().map(Frame::of).collect(),
-                groups: groups
-                    .map(|(frames, connections)| Group {
-                        frames,
-                        connections,
-                    })
-                    .collect(),
-            });
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Of all frames, in their wire form.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Has it said.
+    pub(super) fn send(self, say: impl FnOnce(ToEdge<'_>)) {
+        let groups = self.groups.into_iter();
+        say(ToEdge::Deliver {
+            frames: self.frames.iter().map(Frame::of).collect(),
+            groups: groups
+                .map(|(frames, connections)| Group {
+                    frames,
+                    connections,
+                })
+                .collect(),
+        });
     }
 }
 
@@ -80,6 +86,7 @@ mod tests {
         delivery.add(2, [own, common.clone()]);
         delivery.add(3, [common]);
         delivery.add(4, []);
+        assert_eq!(delivery.bytes(), "common".len() + "own".len() + 4);
         let mut said = false;
         delivery.send(|delivery| {
             let ToEdge::Deliver { frames, mut groups } = delivery else {
@@ -95,6 +102,5 @@ mod tests {
             said = true;
         });
         assert!(said);
-        delivery.send(|delivery| panic!("{delivery:?}"));
     }
 }

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chat_cluster::{Channel, Cluster, NodeId};
 use chat_compat::Request;
 use chat_gateway::{BridgeFrame, BridgeInput};
-use chat_hub::BridgeOutput;
-use tokio::sync::{Notify, mpsc};
+use chat_hub::{BridgeOutput, OutputBatch};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::delivery::Delivery;
 use super::{Systems, Wanted};
-use crate::window::{MAX_FRAMES, REPORT, cost};
+use crate::window::{FROM_CLIENT, TO_EDGE};
 use crate::wire::{Envelope, Frame, Said, ToEdge, ToHome};
 
 pub(super) struct Guests {
@@ -26,6 +26,8 @@ pub(super) struct Guests {
     sent: Mutex<u64>,
     connections: Mutex<HashMap<u64, Guest>>,
     woken: Arc<Woken>,
+    /// What may still be delivered, see `window`.
+    window: Semaphore,
     ended: CancellationToken,
 }
 
@@ -67,6 +69,7 @@ impl Guests {
             sent: Mutex::default(),
             connections: Mutex::default(),
             woken: Arc::default(),
+            window: TO_EDGE.open(),
             ended: CancellationToken::new(),
         });
         tokio::spawn(Arc::clone(&guests).deliver());
@@ -103,6 +106,7 @@ impl Guests {
                     });
                 });
             }
+            ToHome::Taken { cost } => TO_EDGE.report(&self.window, cost),
             ToHome::Abandon { asked } => systems.socket_io.abandon(asked.path, &asked.request()),
             ToHome::Compat { request, asked } => {
                 let (guests, compat) = (Arc::clone(self), Arc::clone(&systems.compat));
@@ -119,7 +123,7 @@ impl Guests {
     }
 
     fn open(self: &Arc<Self>, id: u64, wanted: Wanted, systems: &Systems) {
-        let (sender, frames) = mpsc::channel(MAX_FRAMES);
+        let (sender, frames) = mpsc::channel(FROM_CLIENT.max_messages());
         let guest = Guest {
             frames: sender,
             output: None,
@@ -174,17 +178,17 @@ impl Guests {
             taken += match frame {
                 None => return,
                 Some(BridgeFrame::Text(text)) => {
-                    let cost = cost(text.len());
+                    let cost = FROM_CLIENT.cost(text.len());
                     input.send_text(text).await;
                     cost
                 }
                 Some(BridgeFrame::Binary(payload)) => {
-                    let cost = cost(payload.len());
+                    let cost = FROM_CLIENT.cost(payload.len());
                     input.send_binary(payload).await;
                     cost
                 }
             };
-            if taken >= REPORT {
+            if FROM_CLIENT.is_to_be_reported(taken) {
                 let cost = std::mem::take(&mut taken);
                 self.say(ToEdge::Taken {
                     connection: id,
@@ -213,44 +217,63 @@ impl Guests {
         }
     }
 
-    /// Takes what clients get, as it comes, and sends it to the edge.
+    /// Takes what clients get, as it comes, and sends it to the edge; until that is over.
     async fn deliver(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.woken.notify.notified() => {}
-                () = self.ended.cancelled() => return,
+        let delivering = async {
+            loop {
+                self.woken.notify.notified().await;
+                // Those who give out something to many are about to wake more.
+                tokio::task::yield_now().await;
+                let woken = std::mem::take(&mut *self.woken.lock());
+                self.deliver_to(woken).await;
             }
-            // Those who give out something to many are about to wake more.
-            tokio::task::yield_now().await;
-            let woken = std::mem::take(&mut *self.woken.lock());
-            let mut delivery = Delivery::default();
-            for id in woken {
-                let mut connections = self.lock();
-                let Some(guest) = connections.get(&id) else {
-                    continue;
-                };
-                let Some(output) = &guest.output else {
-                    continue;
-                };
-                let is_over = guest.is_over;
-                let batch = output.take();
-                if is_over || batch.close.is_some() {
-                    connections.remove(&id);
-                }
-                drop(connections);
-                delivery.add(id, batch.frames);
-                if is_over || batch.close.is_some() {
-                    delivery.send(|delivery| self.say(delivery));
-                    self.say(ToEdge::Ended {
-                        connection: id,
-                        close: batch.close,
-                    });
-                } else if delivery.is_large() {
-                    delivery.send(|delivery| self.say(delivery));
-                }
+        };
+        self.ended.run_until_cancelled(delivering).await;
+    }
+
+    async fn deliver_to(&self, woken: Vec<u64>) {
+        let mut delivery = Delivery::default();
+        for id in woken {
+            let Some((batch, is_over)) = self.take_output(id) else {
+                continue;
+            };
+            delivery.add(id, batch.frames);
+            if is_over || delivery.is_large() {
+                self.send(std::mem::take(&mut delivery)).await;
             }
-            delivery.send(|delivery| self.say(delivery));
+            if is_over {
+                self.say(ToEdge::Ended {
+                    connection: id,
+                    close: batch.close,
+                });
+            }
         }
+        self.send(delivery).await;
+    }
+
+    /// What there is for a client, and whether it is the last of it.
+    fn take_output(&self, id: u64) -> Option<(OutputBatch, bool)> {
+        let mut connections = self.lock();
+        let guest = connections.get(&id)?;
+        let batch = guest.output.as_ref()?.take();
+        let is_over = guest.is_over || batch.close.is_some();
+        if is_over {
+            connections.remove(&id);
+        }
+        Some((batch, is_over))
+    }
+
+    /// Waits while the edge is behind.
+    async fn send(&self, delivery: Delivery) {
+        if delivery.is_empty() {
+            return;
+        }
+        let cost = TO_EDGE.cost(delivery.bytes());
+        // The semaphore is never closed.
+        if let Ok(place) = self.window.acquire_many(cost).await {
+            place.forget();
+        }
+        delivery.send(|delivery| self.say(delivery));
     }
 
     fn say(&self, said: ToEdge<'_>) {

@@ -280,3 +280,59 @@ fn fail(system: System, is_temporary: bool) -> Response {
         System::Webrtc => webrtc::failure(is_temporary),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn head(method: &str, path: &str) -> RequestHead {
+        RequestHead {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            ..RequestHead::default()
+        }
+    }
+
+    #[test]
+    fn only_what_sockets_are_told_needs_the_home() {
+        let secret = || SecretString::from("a secret");
+        let compat = Compat {
+            config: CompatConfig {
+                systems: System::ALL.to_vec(),
+                meetings_secret: secret(),
+                ws_hub_secret: secret(),
+                webrtc_secret: secret(),
+                calls_open: false,
+                meetings_open: false,
+                meetings_empty: Duration::from_secs(300),
+                livekit: None,
+                max_frames_per_second: 1000,
+            },
+            faces: None,
+        };
+        for (method, path, needs_home) in [
+            ("PUT", "/api/meetings/1/end", true),
+            ("POST", "/api/meetings", false),
+            ("POST", "/calls", true),
+            ("GET", "/calls", false),
+            ("POST", "/compat/calls/rooms/1/join/", true),
+            ("POST", "/livekit/token", false),
+            ("POST", "/compat/ws-hub/api/rooms", true),
+            ("POST", "/compat/ws-hub/api/rooms/1/leave", true),
+            ("GET", "/compat/ws-hub/api/rooms", false),
+            ("POST", "/compat/ws-hub/api/auth/login", false),
+            ("POST", "/compat/ws-hub/api/upload/image", false),
+            ("POST", "/compat/webrtc/api/rooms", false),
+            ("POST", "/nobody", false),
+        ] {
+            let head = head(method, path);
+            assert_eq!(compat.needs_home(&head), needs_home, "{method} {path}");
+            let unavailable = if path == "/nobody" { 404 } else { 503 };
+            assert_eq!(compat.unavailable(&head).status, unavailable, "{path}");
+        }
+    }
+}

@@ -77,6 +77,20 @@ async fn whoever_sends_more_than_the_home_can_take_waits_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn more_than_may_be_on_its_way_reaches_an_edge() {
+    let two = Two::start("volume").await;
+    let mut ana = Client::join(&two.home, "ana").await;
+    let mut beto = Client::join(&two.edge, "beto").await;
+    let text = "x".repeat(200_000);
+    for _ in 0..100 {
+        ana.emit("say", &json!(text)).await;
+        assert_eq!(beto.event().await.1, json!(text));
+    }
+    drop((ana, beto));
+    two.stop().await;
+}
+
+#[tokio::test]
 async fn attachments_travel_as_they_are() {
     let two = Two::start("binary").await;
     let mut ana = Client::join(&two.edge, "ana").await;

@@ -117,12 +117,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_those_of_the_reference() {
+    fn errors_are_those_of_the_reference_and_one_more() {
         let answer = HttpAnswer::from(EngineError::UnsupportedProtocolVersion);
         assert_eq!(answer.status, 400);
         assert_eq!(
             answer.body,
             br#"{"code":5,"message":"Unsupported protocol version"}"#
         );
+        assert_eq!(HttpAnswer::from(EngineError::Unavailable).status, 503);
+        let refusal = EngineError::Unavailable.to_refusal();
+        assert!(refusal.starts_with(b"HTTP/1.1 503 Service Unavailable\r\n"));
     }
 }

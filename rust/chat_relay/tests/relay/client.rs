@@ -121,6 +121,19 @@ impl Client {
         }
     }
 
+    /// The close frame; those who were ended before are told to be gone in front of it.
+    pub(crate) async fn ended(&mut self) -> (u16, String) {
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Text(text))) if text.contains(r#""gone""#) => {}
+                Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
+                    return (code.into(), reason.to_string());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// The close frame that comes next.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.next().await {

@@ -51,7 +51,7 @@ async fn a_change_of_the_home_ends_what_was_relayed() {
     two.home.relay.set_home(Home::Other(two.edge.node()));
     two.edge.relay.set_home(Home::This);
     for client in [&mut ana, &mut beto, &mut caro] {
-        assert_eq!(client.closed().await, restart());
+        assert_eq!(client.ended().await, restart());
     }
     ana = Client::join(&two.edge, "ana").await;
     beto = Client::join(&two.home, "beto").await;

@@ -44,7 +44,7 @@ test: lint test-rust test-python ## Check and test everything, on SQLite and on 
 test-rust: $(VENV)/.tools ## Test the Rust crates
 	@# The binding has no tests of its own in Rust: it is tested from Python.
 	$(BIN)/python tests/with_services.py -- \
-		cargo test --workspace --exclude izpochat_python --features chat_cluster/redis-tests,chat_database/postgres-tests,chat_storage/gcs-tests
+		cargo test --workspace --exclude izpochat_python --features chat_cluster/redis-tests,chat_database/postgres-tests,chat_relay/redis-tests,chat_storage/gcs-tests
 
 test-python: dev $(VENV)/.tools ## Test the service through HTTP and sockets
 	$(BIN)/python -m pytest

@@ -303,7 +303,9 @@ impl Core {
         let on_output = Arc::new(on_output);
         let output = Arc::new(BridgeOutput::new(move || call_soon(&on_output)));
         self.run(py, move |service| async move {
-            let input = service.open_compat_bridge(&path, Arc::clone(&output))?;
+            let input = service
+                .open_compat_bridge(&path, Arc::clone(&output))
+                .await?;
             Ok(SocketBridge::new(input, output))
         })
     }

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chat_database::{CompatStore, Database};
-use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest};
 use chat_hub::{BridgeOutput, Hub, StreamSource};
 use chat_socketio::{Face, Namespace};
 use futures_util::FutureExt as _;
@@ -100,6 +100,39 @@ impl Compat {
         namespaces
     }
 
+    /// Says whether this is the process that knows what is live. What time does to
+    /// meetings is done there alone, and not before it is said; sockets are served until
+    /// it is said that they are not, and then end.
+    pub fn set_home(&self, is_home: bool) {
+        if let Some(faces) = &self.faces {
+            faces.meetings.set_home(is_home);
+            faces.ws_hub.set_home(is_home);
+        }
+    }
+
+    /// Whether a request must be answered by the process that knows what is live: open
+    /// sockets are told what it changes. Any process answers the others.
+    pub fn needs_home(&self, head: &RequestHead) -> bool {
+        let Some(target) = resolve(&head.path, &self.config.systems) else {
+            return false;
+        };
+        let (method, path) = (&head.method, &target.path);
+        match target.system {
+            System::Meetings => meetings::is_live(method, path, target.is_mounted),
+            System::Calls => calls::is_live(method, path),
+            System::WsHub => ws_hub::is_live(method, path),
+            System::Webrtc => false,
+        }
+    }
+
+    /// The answer to a request that cannot be answered at the moment.
+    pub fn unavailable(&self, head: &RequestHead) -> Response {
+        match resolve(&head.path, &self.config.systems) {
+            Some(target) => fail(target.system, true),
+            None => Response::empty(404),
+        }
+    }
+
     /// Answers a request below one of the mounts.
     pub async fn handle(&self, request: Request) -> Response {
         let path = &request.head().path;
@@ -119,6 +152,11 @@ impl Compat {
             }
             _ => MAX_BODY_BYTES,
         }
+    }
+
+    /// How sockets of a path are read; none if the path is not one of ours.
+    pub fn terms(&self, path: &str) -> Option<SocketTerms> {
+        self.hub_at(path).map(|_| self.limits(None).terms())
     }
 
     /// Takes over a socket if its path is one of ours, and gives it back otherwise.
@@ -240,5 +278,61 @@ fn fail(system: System, is_temporary: bool) -> Response {
         System::Calls => calls::failure(is_temporary),
         System::WsHub => ws_hub::failure(is_temporary),
         System::Webrtc => webrtc::failure(is_temporary),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn head(method: &str, path: &str) -> RequestHead {
+        RequestHead {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            ..RequestHead::default()
+        }
+    }
+
+    #[test]
+    fn only_what_sockets_are_told_needs_the_home() {
+        let secret = || SecretString::from("a secret");
+        let compat = Compat {
+            config: CompatConfig {
+                systems: System::ALL.to_vec(),
+                meetings_secret: secret(),
+                ws_hub_secret: secret(),
+                webrtc_secret: secret(),
+                calls_open: false,
+                meetings_open: false,
+                meetings_empty: Duration::from_secs(300),
+                livekit: None,
+                max_frames_per_second: 1000,
+            },
+            faces: None,
+        };
+        for (method, path, needs_home) in [
+            ("PUT", "/api/meetings/1/end", true),
+            ("POST", "/api/meetings", false),
+            ("POST", "/calls", true),
+            ("GET", "/calls", false),
+            ("POST", "/compat/calls/rooms/1/join/", true),
+            ("POST", "/livekit/token", false),
+            ("POST", "/compat/ws-hub/api/rooms", true),
+            ("POST", "/compat/ws-hub/api/rooms/1/leave", true),
+            ("GET", "/compat/ws-hub/api/rooms", false),
+            ("POST", "/compat/ws-hub/api/auth/login", false),
+            ("POST", "/compat/ws-hub/api/upload/image", false),
+            ("POST", "/compat/webrtc/api/rooms", false),
+            ("POST", "/nobody", false),
+        ] {
+            let head = head(method, path);
+            assert_eq!(compat.needs_home(&head), needs_home, "{method} {path}");
+            let unavailable = if path == "/nobody" { 404 } else { 503 };
+            assert_eq!(compat.unavailable(&head).status, unavailable, "{path}");
+        }
     }
 }

@@ -43,6 +43,11 @@ impl BridgeInput {
     pub async fn send_binary(&self, payload: Vec<u8>) {
         let _ = self.frames.send(BridgeFrame::Binary(payload)).await;
     }
+
+    /// Resolves when the session takes no more: it has ended, or is about to.
+    pub async fn closed(&self) {
+        self.frames.closed().await;
+    }
 }
 
 /// Serves a bridge until either side has ended.

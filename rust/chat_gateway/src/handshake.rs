@@ -18,7 +18,8 @@ const MAX_HEADERS: usize = 128;
 /// The answer to an upgrade that is refused.
 pub const FORBIDDEN: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-pub(crate) const UNAVAILABLE: &[u8] =
+/// The answer to an upgrade that may be granted a little later.
+pub const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// What a client asks for at the handshake, beside the room.

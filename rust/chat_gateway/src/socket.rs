@@ -9,8 +9,10 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
-use chat_hub::{Connection, DisconnectReason};
-use chat_websocket::{DecodeError, Decoder, Event, append_close_answer, append_pong};
+use chat_hub::{Connection, DisconnectReason, Heartbeat};
+use chat_websocket::{
+    DecodeError, Decoder, DecoderConfig, Event, append_close_answer, append_pong,
+};
 use tokio::time::Instant;
 
 use crate::frame_budget::{self, FrameBudget};
@@ -41,6 +43,35 @@ pub struct SocketInput {
     pub leftover: Vec<u8>,
     pub decoder: Decoder,
     pub budget: FrameBudget,
+}
+
+/// How a dialect reads its sockets, without compression.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketTerms {
+    pub max_message_bytes: usize,
+    /// Of any kind, that one client may send in the long run.
+    pub max_frames_per_second: u32,
+    /// None where what the dialect itself says is the sign of life.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+impl SocketTerms {
+    /// A socket whose client has sent `leftover` behind its upgrade request.
+    pub fn input(&self, leftover: Vec<u8>) -> SocketInput {
+        SocketInput {
+            leftover,
+            decoder: Decoder::new(DecoderConfig {
+                max_message_bytes: self.max_message_bytes,
+                deflate: false,
+            }),
+            budget: self.budget(),
+        }
+    }
+
+    /// What a client may send.
+    pub fn budget(&self) -> FrameBudget {
+        FrameBudget::new(self.max_frames_per_second)
+    }
 }
 
 impl SocketInput {

@@ -17,6 +17,7 @@ use chat_gateway::{
     BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, SocketOptions, UpgradeRequest,
 };
 use chat_hub::{BridgeOutput, Hub, HubConfig, StreamSource};
+use chat_relay::Relay;
 use chat_socketio::{SocketIo, SocketIoConfig};
 use tokio::sync::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -46,8 +47,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(3);
 pub struct Service {
     chat: Arc<Chat>,
     gateway: Gateway,
-    socket_io: SocketIo,
     compat: Arc<Compat>,
+    relay: Relay,
     /// None: this is the only process.
     cluster: Option<Cluster>,
     lock: RwLock<Option<InstanceLock>>,
@@ -160,6 +161,7 @@ impl Service {
             };
             SocketIo::new(options, hub.clone(), compat.socket_io_faces(&hub))
         };
+        let relay = Relay::new(Arc::clone(&compat), socket_io, hub.clone(), None);
         let gateway = Gateway::new(
             GatewayConfig {
                 max_frames_per_second: config.max_frames_per_second,
@@ -172,8 +174,8 @@ impl Service {
         Ok(Self {
             chat,
             gateway,
-            socket_io,
             compat,
+            relay,
             cluster,
             lock: RwLock::new(Some(lock)),
             stopped,
@@ -196,18 +198,14 @@ impl Service {
     /// Serves a socket whose upgrade request was read by the server in front. Must
     /// be called on a thread of the runtime.
     pub fn accept_socket(&self, source: StreamSource, head: Vec<u8>, options: SocketOptions) {
-        let (gateway, socket_io) = (self.gateway.clone(), self.socket_io.clone());
-        let compat = Arc::clone(&self.compat);
+        let (gateway, relay) = (self.gateway.clone(), self.relay.clone());
         self.handshakes.spawn(async move {
             let Some(request) = UpgradeRequest::parse(&head, &options.root_path) else {
                 return source.answer_and_close(FORBIDDEN);
             };
             let max_connections = options.max_connections;
-            let refused = socket_io.accept(source, request, max_connections).await;
-            let Err((source, request)) = refused else {
-                return;
-            };
-            if let Some((source, request)) = compat.accept(source, request, max_connections) {
+            let refused = relay.accept(source, request, max_connections).await;
+            if let Some((source, request)) = refused {
                 gateway.accept(source, request, &options).await;
             }
         });
@@ -230,8 +228,8 @@ impl Service {
     }
 
     /// Socket.IO, for requests and for sockets that another server carries.
-    pub fn socket_io(&self) -> &SocketIo {
-        &self.socket_io
+    pub fn socket_io(&self) -> &Relay {
+        &self.relay
     }
 
     /// The largest body that is read of a request to a sibling system.
@@ -241,20 +239,21 @@ impl Service {
 
     /// Answers a request to a sibling system.
     pub async fn answer_compat(&self, request: Request) -> Response {
-        self.compat.handle(request).await
+        self.relay.answer_compat(request).await
     }
 
     /// Serves the socket of a sibling system whose frames another server carries.
     ///
     /// # Errors
     /// `HandshakeRefused`.
-    pub fn open_compat_bridge(
+    pub async fn open_compat_bridge(
         &self,
         path: &str,
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, ServiceError> {
-        self.compat
-            .open_bridge(path, output)
+        self.relay
+            .open_compat_bridge(path, output)
+            .await
             .ok_or(ServiceError::HandshakeRefused)
     }
 

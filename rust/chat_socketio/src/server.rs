@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_gateway::{BridgeInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, SocketTerms, UpgradeRequest};
 use chat_hub::{BridgeOutput, Heartbeat, Hub, StreamSource};
 
 use crate::config::SocketIoConfig;
@@ -57,6 +57,19 @@ impl SocketIo {
             echo: Some(echo),
             ..Self::new(config, hub, faces)
         }
+    }
+
+    /// Says whether sessions live in this process, as they do until it is said that they
+    /// do not; then those that are here end.
+    pub fn set_home(&self, is_home: bool) {
+        for engine in std::iter::once(&self.engine).chain(&self.echo) {
+            engine.set_home(is_home);
+        }
+    }
+
+    /// How WebSockets of a path are read; none if the path is not ours.
+    pub fn terms(&self, path: &str) -> Option<SocketTerms> {
+        self.engine(path).map(Engine::terms)
     }
 
     /// Serves a socket that asked for an upgrade, if the path is ours.

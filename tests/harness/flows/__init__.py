@@ -13,11 +13,20 @@ from harness.chat import Chat
 
 @dataclass(frozen=True)
 class Place:
-    """A server, and the transports by which clients of Socket.IO come to it."""
+    """A server, and the transports by which clients of Socket.IO come to it.
+
+    Where several processes serve one database, the second person comes to ``other``.
+    """
 
     chat: Chat
     http: httpx.AsyncClient
     transports: tuple[str, ...]
+    other: Chat | None = None
+
+    @property
+    def there(self) -> Chat:
+        """Where the second person is."""
+        return self.chat if self.other is None else self.other
 
     async def ask(self, method: str, path: str, token: str | None = None, status: int = 200, **options: Any) -> Any:
         """The JSON of an answer, which must have this status."""

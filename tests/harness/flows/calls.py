@@ -45,7 +45,7 @@ async def run(place: Place, rounds: int) -> None:
         hers = await stack.enter_async_context(listening(place.chat, OWN, ana, place.transports))
         place.check_transport(hers.transport)
         for _ in range(rounds):
-            async with listening(place.chat, ROOT, beto, place.transports) as his:
+            async with listening(place.there, ROOT, beto, place.transports) as his:
                 both = (hers, his)
                 caller = await post("/users", ana, name="Ana")
                 assert await announced("user.registered", *both) == {"id": caller["id"], "name": "Ana"}
@@ -63,7 +63,7 @@ async def run(place: Place, rounds: int) -> None:
                 assert await announced("call.ended", *both) == {"callId": call["id"]}
             room = await post("/rooms", ana, name="Sala")
             assert await announced("room.created", hers) == room
-            async with listening(place.chat, ROOT, beto, place.transports) as his:
+            async with listening(place.there, ROOT, beto, place.transports) as his:
                 for user, token in ((caller, ana), (callee, beto), (callee, beto)):
                     joined = await post(f"/rooms/{room['id']}/join", token, 200, userId=user["id"])
                     check_token(joined, room["roomName"], user["id"])

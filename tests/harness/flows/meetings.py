@@ -32,7 +32,7 @@ async def run(place: Place, rounds: int) -> None:
             hers = await stack.enter_async_context(listening(place.chat, OWN, ana_token, place.transports))
             place.check_transport(hers.transport)
             await enter(hers, meeting, ana, [ana])
-            async with listening(place.chat, ROOT, beto_token, place.transports) as his:
+            async with listening(place.there, ROOT, beto_token, place.transports) as his:
                 await enter(his, meeting, beto, [ana, beto], hers)
                 await hers.emit("send-message", {"meetingId": meeting, "message": "hola", "author": "Ana"})
                 heard = await his.expect("receive-message")
@@ -43,7 +43,7 @@ async def run(place: Place, rounds: int) -> None:
                 assert await hers.expect("user-left") == {"userId": beto, "participantCount": 1}
                 await enter(his, meeting, beto, [ana, beto], hers)
             assert await hers.expect("user-left") == {"userId": beto, "participantCount": 1}
-            his = await stack.enter_async_context(listening(place.chat, ROOT, beto_token, place.transports))
+            his = await stack.enter_async_context(listening(place.there, ROOT, beto_token, place.transports))
             await enter(his, meeting, beto, [ana, beto], hers)
             await place.ask("PUT", f"/api/meetings/{meeting}/end", ana_token)
             await hers.emit("end-meeting", meeting)

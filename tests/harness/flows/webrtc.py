@@ -73,7 +73,7 @@ async def run_with(place: Place, rounds: int, ana: Account, beto: Account) -> No
             hers = await stack.enter_async_context(listening(place.chat, OWN, ana.token, place.transports))
             place.check_transport(hers.transport)
             await enter(hers, room, ana, 1)
-            async with listening(place.chat, ROOT, beto.token, place.transports) as his:
+            async with listening(place.there, ROOT, beto.token, place.transports) as his:
                 await enter(his, room, beto, 2, hers)
                 sent = await hers.call("send-message", {"roomId": room, "content": "hola"})
                 for listener in (hers, his):
@@ -91,7 +91,7 @@ async def run_with(place: Place, rounds: int, ana: Account, beto: Account) -> No
             assert heard["user-left"]["userId"] == beto.id
             await hers.call("send-message", {"roomId": room, "content": "¿dónde estás?"})
             await hers.expect("new-message")
-            his = await stack.enter_async_context(listening(place.chat, ROOT, beto.token, place.transports))
+            his = await stack.enter_async_context(listening(place.there, ROOT, beto.token, place.transports))
             await enter(his, room, beto, 2, hers)
             history = await place.ask("GET", f"{MOUNT}/api/rooms/{room}/messages", beto.token)
             assert [item["content"] for item in history] == ["hola", "¿dónde estás?"]

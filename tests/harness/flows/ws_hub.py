@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from harness.chat import PASSWORD, unique
+from harness.chat import PASSWORD, Chat, unique
 from harness.flows import Place
 from harness.listening import FrameSocket, framed
 
@@ -39,9 +39,9 @@ async def payload(socket: FrameSocket, kind: str) -> Any:
     return (await socket.expect(kind))["payload"]
 
 
-async def enter(stack: AsyncExitStack, place: Place, person: Person, online: set[str]) -> FrameSocket:
+async def enter(stack: AsyncExitStack, chat: Chat, person: Person, online: set[str]) -> FrameSocket:
     """Open a socket and authenticate; these are online then."""
-    socket = await stack.enter_async_context(framed(place.chat, MOUNT))
+    socket = await stack.enter_async_context(framed(chat, MOUNT))
     await socket.send({"type": person.dialect[0], "payload": {"token": person.token}})
     assert await payload(socket, person.dialect[1]) == person.name
     assert set((await payload(socket, "ONLINE_USERS"))["userIds"]) == online
@@ -55,10 +55,10 @@ async def run(place: Place, rounds: int) -> None:
     found = await place.ask("GET", f"{MOUNT}/api/users/search", ana.token, params={"q": beto.username})
     assert found == [{"username": beto.username, "id": beto.id}]
     async with AsyncExitStack() as stack:
-        hers = await enter(stack, place, ana, {ana.id})
+        hers = await enter(stack, place.chat, ana, {ana.id})
         for number in range(rounds):
             async with AsyncExitStack() as visit:
-                his = await enter(visit, place, beto, {ana.id, beto.id})
+                his = await enter(visit, place.there, beto, {ana.id, beto.id})
                 assert await payload(hers, "USER_ONLINE") == beto.name
                 body = {"type": "group", "name": f"Team {number}", "participantIds": [beto.id]}
                 room = await place.ask("POST", f"{MOUNT}/api/rooms", ana.token, 201, json=body)
@@ -76,7 +76,7 @@ async def run(place: Place, rounds: int) -> None:
             await hers.send({"type": "SEND_MESSAGE", "payload": {**place_of, "content": "¿dónde estás?"}})
             await payload(hers, "MESSAGE")
             async with AsyncExitStack() as visit:
-                his = await enter(visit, place, beto, {ana.id, beto.id})
+                his = await enter(visit, place.there, beto, {ana.id, beto.id})
                 assert await payload(hers, "USER_ONLINE") == beto.name
                 path = f"{MOUNT}/api/rooms/{room['id']}"
                 history = await place.ask("GET", f"{path}/messages", beto.token)

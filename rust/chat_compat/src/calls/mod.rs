@@ -84,6 +84,29 @@ fn find<'a>(method: Method, path: &[&'a str]) -> Option<Route<'a>> {
     })
 }
 
+/// Whether a request is announced, or is to come in turn with what is.
+pub(crate) fn is_live(method: &str, path: &[&str]) -> bool {
+    match route(method, |method| find(method, path)) {
+        Routed::Found(
+            Route::CreateUser
+            | Route::AttachDevice(_)
+            | Route::StartCall
+            | Route::EndCall(_)
+            | Route::CreateRoom
+            | Route::JoinRoom(_),
+        ) => true,
+        Routed::Found(
+            Route::ListUsers
+            | Route::ListDevices
+            | Route::MakeToken
+            | Route::ListRooms
+            | Route::ListRoomUsers(_),
+        )
+        | Routed::WrongMethod(_)
+        | Routed::NotFound => false,
+    }
+}
+
 impl Calls {
     pub(crate) fn new(
         config: &CompatConfig,

@@ -195,6 +195,11 @@ impl LiveMeetings {
         self.lock().meetings.contains_key(meeting)
     }
 
+    /// The meetings somebody is in.
+    pub(super) fn occupied(&self) -> Vec<String> {
+        self.lock().meetings.keys().cloned().collect()
+    }
+
     /// Nobody may speak in it any more.
     pub(super) fn set_ended(&self, meeting: &str) {
         let mut state = self.lock();

@@ -15,7 +15,7 @@ use chat_database::compat::{EndedMeeting, Meeting};
 use chat_socketio::{Face, Namespace};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use self::empty::end_empty_meetings;
 pub(crate) use self::error::failure;
@@ -35,6 +35,8 @@ pub(crate) struct Meetings {
     is_open: bool,
     live: LiveMeetings,
     noting: Mutex<()>,
+    /// Whether this process knows who is in the meetings.
+    is_home: watch::Sender<bool>,
 }
 
 enum Route<'a> {
@@ -52,6 +54,12 @@ fn find<'a>(method: Method, path: &[&'a str], is_mounted: bool) -> Option<Route<
         (Method::Put, ["api", "meetings", id, "end"]) => Route::End(id),
         _ => return None,
     })
+}
+
+/// Whether a request changes what sockets may do.
+pub(crate) fn is_live(method: &str, path: &[&str], is_mounted: bool) -> bool {
+    let routed = route(method, |method| find(method, path, is_mounted));
+    matches!(routed, Routed::Found(Route::End(_)))
 }
 
 #[derive(Serialize)]
@@ -93,12 +101,23 @@ impl Meetings {
             is_open: config.meetings_open,
             live: LiveMeetings::new(namespaces),
             noting: Mutex::default(),
+            is_home: watch::Sender::new(false),
         });
         if config.systems.contains(&System::Meetings) {
             let patience = config.meetings_empty;
-            tokio::spawn(end_empty_meetings(Arc::downgrade(&meetings), patience));
+            let is_home = meetings.is_home.subscribe();
+            tokio::spawn(end_empty_meetings(
+                Arc::downgrade(&meetings),
+                is_home,
+                patience,
+            ));
         }
         meetings
+    }
+
+    /// Says whether this process knows who is in the meetings.
+    pub(crate) fn set_home(&self, is_home: bool) {
+        self.is_home.send_replace(is_home);
     }
 
     /// Whether sockets need no token.

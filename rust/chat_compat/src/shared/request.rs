@@ -58,7 +58,8 @@ impl Request {
         }
     }
 
-    pub(crate) fn head(&self) -> &RequestHead {
+    /// What comes before the body.
+    pub fn head(&self) -> &RequestHead {
         &self.head
     }
 
@@ -70,7 +71,7 @@ impl Request {
     }
 
     /// The body as it came; none if it was too large.
-    pub(crate) fn body(&self) -> Option<&Bytes> {
+    pub fn body(&self) -> Option<&Bytes> {
         self.body.as_ref()
     }
 

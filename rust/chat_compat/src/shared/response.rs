@@ -1,5 +1,7 @@
 //! An answer: status, headers, body.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::Content;
@@ -8,7 +10,7 @@ use super::Content;
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     pub body: Body,
 }
 
@@ -21,18 +23,16 @@ pub enum Body {
 impl Response {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         Self {
-            status,
-            headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
             // Plain data with string keys, and memory: there is nothing that can fail.
             body: Body::Bytes(serde_json::to_vec(body).unwrap_or_default()),
+            ..Self::empty(status).with_header("content-type", "application/json; charset=utf-8")
         }
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {
         Self {
-            status,
-            headers: vec![("content-type", "text/html; charset=utf-8".to_owned())],
             body: Body::Bytes(body.as_bytes().to_vec()),
+            ..Self::empty(status).with_header("content-type", "text/html; charset=utf-8")
         }
     }
 
@@ -45,7 +45,7 @@ impl Response {
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.headers.push((name.into(), value.into()));
         self
     }
 }

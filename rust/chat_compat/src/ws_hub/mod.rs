@@ -77,6 +77,15 @@ fn find<'a>(method: Method, path: &[&'a str]) -> Option<Route<'a>> {
     })
 }
 
+/// Whether open sockets are told what a request changes.
+pub(crate) fn is_live(method: &str, path: &[&str]) -> bool {
+    let routed = route(method, |method| find(method, path));
+    matches!(
+        routed,
+        Routed::Found(Route::CreateRoom | Route::JoinRoom(_) | Route::LeaveRoom(_))
+    )
+}
+
 impl WsHub {
     pub(crate) fn new(
         config: &CompatConfig,
@@ -107,6 +116,11 @@ impl WsHub {
             primary: Arc::clone(primary),
             ids: Arc::clone(ids),
         }
+    }
+
+    /// Says whether sockets are served here; if not, those that are open end.
+    pub(crate) fn set_home(&self, is_home: bool) {
+        self.live.set_home(is_home);
     }
 
     /// Where sockets come in.

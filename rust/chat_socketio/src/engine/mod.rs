@@ -16,13 +16,13 @@ mod upgrade;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chat_gateway::{BridgeInput, FrameBudget, SocketInput, UpgradeRequest};
+use chat_gateway::{BridgeInput, FrameBudget, ServedConnections, SocketTerms, UpgradeRequest};
 use chat_hub::{
     BridgeOutput, ConnectionRef, DisconnectReason, Hub, HubError, Link, NewConnection,
     SessionFactory, StreamSource,
 };
 use chat_protocol::EncodedFrame;
-use chat_websocket::{Decoder, DecoderConfig, encode_close};
+use chat_websocket::encode_close;
 use dashmap::DashMap;
 use engineioxide_core::TransportType;
 use serde::Serialize;
@@ -48,6 +48,7 @@ struct Shared {
     application: Box<dyn Application>,
     /// None for one that never polls: there is nothing that requests could do.
     sessions: DashMap<String, Option<Arc<SessionState>>>,
+    connections: Arc<ServedConnections>,
 }
 
 /// The content of the first packet (Engine.IO protocol 4, "Handshake").
@@ -62,8 +63,17 @@ struct Open<'a> {
 }
 
 impl Shared {
+    /// The signs of life are packets of the session, wherever its socket is.
+    fn terms(&self) -> SocketTerms {
+        SocketTerms {
+            max_message_bytes: self.config.max_payload,
+            max_frames_per_second: self.config.max_packets_per_second,
+            heartbeat: None,
+        }
+    }
+
     fn budget(&self) -> FrameBudget {
-        FrameBudget::new(self.config.max_packets_per_second)
+        self.terms().budget()
     }
 
     fn open_packet(&self, sid: &str, upgrades: &'static [&'static str]) -> EncodedFrame {
@@ -90,8 +100,21 @@ impl Engine {
             hub,
             application,
             sessions,
+            connections: Arc::default(),
         });
         Self { shared }
+    }
+
+    /// See [`SocketIo::set_home`](crate::SocketIo::set_home).
+    pub(crate) fn set_home(&self, is_home: bool) {
+        let Shared {
+            hub, connections, ..
+        } = &*self.shared;
+        connections.set_served(hub, is_home);
+    }
+
+    pub(crate) fn terms(&self) -> SocketTerms {
+        self.shared.terms()
     }
 
     /// Serves a socket that asked for an upgrade.
@@ -106,14 +129,8 @@ impl Engine {
             authorization: upgrade.authorization.take(),
         };
         let purpose = request.purpose(TransportType::Websocket, true);
-        let input = SocketInput {
-            leftover: std::mem::take(&mut upgrade.leftover),
-            decoder: Decoder::new(DecoderConfig {
-                max_message_bytes: self.shared.config.max_payload,
-                deflate: false,
-            }),
-            budget: self.shared.budget(),
-        };
+        let leftover = std::mem::take(&mut upgrade.leftover);
+        let input = self.terms().input(leftover);
         let preamble = upgrade.switching_protocols(None);
         match purpose {
             Err(error) => source.answer_and_close(&error.to_refusal()),
@@ -168,7 +185,7 @@ impl Engine {
             Purpose::Open => {
                 let link = Link::Bridge(output);
                 self.open_websocket(request, link, Start::Bridge(frames), None)
-                    .map_err(|_| EngineError::BadRequest)?;
+                    .map_err(|_| EngineError::Unavailable)?;
             }
             Purpose::Session(id) => match self.begin_upgrade(&id)? {
                 None => output.close(1000, "", false),

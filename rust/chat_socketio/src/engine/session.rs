@@ -31,6 +31,7 @@ pub(crate) async fn run(
     session: Registered,
     start: Start,
 ) {
+    let served = session.shared.connections.enter(&connection);
     let mut dialogue = Dialogue {
         connection: Rc::clone(&connection),
         conversation,
@@ -51,7 +52,7 @@ pub(crate) async fn run(
     let reason = connection.end_reason().unwrap_or(reason);
     session.end(reason);
     dialogue.conversation.on_end(reason).await;
-    drop(dialogue);
+    drop((dialogue, served));
     Box::pin(connection.finish()).await;
 }
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat_gateway::{
-    BridgeInput, FrameBudget, SocketInput, UpgradeRequest, receive_bridge, receive_socket,
+    BridgeInput, Served, SocketTerms, UpgradeRequest, receive_bridge, receive_socket,
 };
 use chat_hub::{
     BridgeOutput, Connection, DisconnectReason, Heartbeat, HubError, Link, NewConnection,
     StreamSource,
 };
-use chat_websocket::{Decoder, DecoderConfig};
 
 use super::Live;
 use super::session::Session;
@@ -36,6 +35,16 @@ pub(crate) struct SocketLimits {
     pub(crate) max_connections: Option<usize>,
 }
 
+impl SocketLimits {
+    pub(crate) fn terms(self) -> SocketTerms {
+        SocketTerms {
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            max_frames_per_second: self.max_frames_per_second,
+            heartbeat: Some(HEARTBEAT),
+        }
+    }
+}
+
 impl Live {
     /// Takes over a socket; refused, it is dropped.
     pub(crate) fn accept(
@@ -44,14 +53,8 @@ impl Live {
         mut request: UpgradeRequest,
         limits: SocketLimits,
     ) {
-        let mut input = SocketInput {
-            leftover: std::mem::take(&mut request.leftover),
-            decoder: Decoder::new(DecoderConfig {
-                max_message_bytes: MAX_MESSAGE_BYTES,
-                deflate: false,
-            }),
-            budget: FrameBudget::new(limits.max_frames_per_second),
-        };
+        let terms = limits.terms();
+        let mut input = terms.input(std::mem::take(&mut request.leftover));
         let live = Arc::clone(self);
         let new = NewConnection {
             link: Link::Socket {
@@ -59,16 +62,17 @@ impl Live {
                 preamble: Bytes::from(request.switching_protocols(None)),
                 deflate: false,
             },
-            heartbeat: Some(HEARTBEAT),
+            heartbeat: terms.heartbeat,
             session: Box::new(move |connection| {
                 Box::pin(async move {
+                    let served = live.connections.enter(&connection);
                     let mut session = Session::new(live, &connection);
                     let deadline = deadline(&connection, &session);
                     let reason = tokio::select! {
                         reason = receive_socket(&connection, &mut session, &mut input) => reason,
                         reason = deadline => reason,
                     };
-                    finish(connection, &session, reason).await;
+                    finish(connection, &session, reason, served).await;
                 })
             }),
         };
@@ -90,13 +94,14 @@ impl Live {
         limits: SocketLimits,
     ) -> Result<BridgeInput, HubError> {
         let (input, mut frames) = BridgeInput::channel();
-        let mut budget = FrameBudget::new(limits.max_frames_per_second);
+        let mut budget = limits.terms().budget();
         let live = Arc::clone(self);
         let new = NewConnection {
             link: Link::Bridge(output),
             heartbeat: None,
             session: Box::new(move |connection| {
                 Box::pin(async move {
+                    let served = live.connections.enter(&connection);
                     let mut session = Session::new(live, &connection);
                     let deadline = deadline(&connection, &session);
                     let reason = tokio::select! {
@@ -105,7 +110,7 @@ impl Live {
                         }
                         reason = deadline => reason,
                     };
-                    finish(connection, &session, reason).await;
+                    finish(connection, &session, reason, served).await;
                 })
             }),
         };
@@ -131,8 +136,14 @@ fn deadline(
     }
 }
 
-async fn finish(connection: Rc<Connection>, session: &Session, reason: DisconnectReason) {
+async fn finish(
+    connection: Rc<Connection>,
+    session: &Session,
+    reason: DisconnectReason,
+    served: Served,
+) {
     connection.disconnect(reason);
     session.end();
+    drop(served);
     connection.finish().await;
 }

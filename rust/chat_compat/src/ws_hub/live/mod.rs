@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use chat_database::CompatStore;
 use chat_database::compat::{Person, RoomWithPeople};
+use chat_gateway::ServedConnections;
 use chat_hub::Hub;
 
 pub(crate) use self::entrance::SocketLimits;
@@ -35,6 +36,7 @@ pub(super) struct Live {
     store: CompatStore,
     primary: Arc<dyn Primary>,
     messages: MessageQueue,
+    connections: Arc<ServedConnections>,
 }
 
 impl Live {
@@ -52,7 +54,13 @@ impl Live {
             messages: MessageQueue::start("ws-hub", store.clone(), ids),
             store,
             primary,
+            connections: Arc::default(),
         }
+    }
+
+    /// Says whether sockets are served here; if not, those that are open end.
+    pub(super) fn set_home(&self, is_home: bool) {
+        self.connections.set_served(&self.hub, is_home);
     }
 
     /// Waits until accepted messages are stored and on their way.

@@ -41,7 +41,7 @@ def start(servers: ServerPool, redis: RedisServer) -> Start:
     """Starts processes with the sibling systems; the state is at the first one."""
 
     def run(kind: str, count: int = 2) -> list[Chat]:
-        processes = start_processes(servers, kind, redis.url, count, SETTINGS)
+        processes = start_processes(servers, kind, redis.url, count=count, settings=SETTINGS)
         wait_for_home(processes)
         return processes
 

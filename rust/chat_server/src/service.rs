@@ -136,11 +136,7 @@ impl Service {
                 .clone()
                 .run_until_cancelled_owned(cleaner::run(files, membership.is_none())),
         );
-        let cluster = membership.map(|membership| {
-            let cluster = membership.cluster();
-            membership.run(&chat, &stopped);
-            cluster
-        });
+        let cluster = membership.as_ref().map(Membership::cluster);
         if config.session_max_age.is_some() {
             tokio::spawn(
                 stopped
@@ -161,7 +157,10 @@ impl Service {
             };
             SocketIo::new(options, hub.clone(), compat.socket_io_faces(&hub))
         };
-        let relay = Relay::new(Arc::clone(&compat), socket_io, hub.clone(), None);
+        let relay = Relay::new(Arc::clone(&compat), socket_io, hub.clone(), cluster.clone());
+        if let Some(membership) = membership {
+            membership.run(&chat, relay.clone(), &stopped).await;
+        }
         let gateway = Gateway::new(
             GatewayConfig {
                 max_frames_per_second: config.max_frames_per_second,

@@ -5,8 +5,12 @@
 //! (`chat_hub/src/line.rs`). Who is in which room every process knows of all others.
 //! Messages between processes may get lost: `fetch` brings what is missing from the
 //! database, presences are said again whenever that may have happened.
+//!
+//! What is live of the sibling systems lives at one of the processes (`home`), which serves
+//! the others' clients through `chat_relay`.
 
 mod fetch;
+mod home;
 mod peers;
 mod presences;
 mod wire;
@@ -18,12 +22,14 @@ use bytes::Bytes;
 use chat_cluster::{Channel, Cluster, ClusterConfig, ClusterError, Event, NodeId};
 use chat_database::Database;
 use chat_hub::Hub;
+use chat_relay::{Home, Relay};
 use secrecy::SecretString;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::{Fetcher, Wanted};
+use self::home::HomeView;
 use self::peers::ClusterPeers;
 use self::presences::Presences;
 use self::wire::{ToAll, ToRoom};
@@ -37,6 +43,8 @@ const ANSWER_GAP: Duration = Duration::from_millis(50);
 /// How long the server may take to be there when this process starts.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 const START_RETRY: Duration = Duration::from_millis(250);
+/// How long this process waits at its start to know where the sibling systems live.
+const HOME_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The membership of this process, from its start to its end.
 #[derive(Debug)]
@@ -92,11 +100,20 @@ impl Membership {
         self.cluster.clone()
     }
 
-    /// Serves until the service stops.
-    pub(crate) fn run(self, chat: &Arc<Chat>, stopped: &CancellationToken) {
+    /// Serves until the service stops. Done when it is known where the sibling systems
+    /// live, or nobody has said so for a while.
+    pub(crate) async fn run(self, chat: &Arc<Chat>, relay: Relay, stopped: &CancellationToken) {
         let fetcher = Fetcher::new(Arc::clone(chat), self.wanted);
         tokio::spawn(stopped.clone().run_until_cancelled_owned(fetcher.run()));
+        let (held, is_held) = mpsc::unbounded_channel();
+        let claim = home::claim(chat.database.clone(), held);
+        tokio::spawn(stopped.clone().run_until_cancelled_owned(claim));
+        let (known, mut is_known) = watch::channel(false);
         let listener = Listener {
+            relay,
+            home: HomeView::default(),
+            is_held,
+            known,
             hub: chat.hub.clone(),
             presences: Presences::new(chat.hub.clone()),
             cluster: self.cluster,
@@ -104,12 +121,23 @@ impl Membership {
         };
         let listening = listener.run(self.events);
         tokio::spawn(stopped.clone().run_until_cancelled_owned(listening));
+        let known = is_known.wait_for(|is_known| *is_known);
+        if timeout(HOME_PATIENCE, known).await.is_err() {
+            tracing::warn!(
+                "nobody says where the sibling systems live; they are not available yet"
+            );
+        }
     }
 }
 
 /// Does what the other processes say.
 struct Listener {
     cluster: Cluster,
+    relay: Relay,
+    home: HomeView,
+    is_held: mpsc::UnboundedReceiver<bool>,
+    /// Whether there is a home.
+    known: watch::Sender<bool>,
     hub: Hub,
     presences: Presences,
     /// When to say who is here.
@@ -131,6 +159,13 @@ impl Listener {
                     Some(event) => self.take(event),
                     None => return,
                 },
+                Some(is_held) = self.is_held.recv() => {
+                    self.home.held(is_held);
+                    self.home_changed();
+                    if is_held {
+                        self.send(&ToAll::Home);
+                    }
+                }
                 () = answer => {
                     self.answer_at = None;
                     self.say_who_is_here();
@@ -142,6 +177,7 @@ impl Listener {
     fn take(&mut self, event: Event) {
         match event {
             Event::Connected => {
+                self.relay.on_connected();
                 self.ask();
                 self.answer_soon();
             }
@@ -152,6 +188,9 @@ impl Listener {
             Event::NodeGone(node) => {
                 tracing::info!(%node, "another process of the service is gone");
                 self.presences.node_gone(node);
+                self.relay.on_node_gone(node);
+                self.home.gone(node);
+                self.home_changed();
             }
             Event::Message {
                 from,
@@ -160,9 +199,15 @@ impl Listener {
             } => match channel {
                 Channel::All => self.hear(from, &payload),
                 Channel::Numbered(room) => self.hear_in_room(room, &payload),
-                Channel::Node(_) => {}
+                Channel::Node(_) => self.relay.on_message(from, &payload),
             },
         }
+    }
+
+    fn home_changed(&self) {
+        let home = self.home.current();
+        self.relay.set_home(home);
+        self.known.send_replace(home != Home::Unknown);
     }
 
     /// Asks the others who is with them.
@@ -176,6 +221,9 @@ impl Listener {
     }
 
     fn say_who_is_here(&self) {
+        if self.home.current() == Home::This {
+            self.send(&ToAll::Home);
+        }
         self.send(&ToAll::AllPresences);
         self.hub.tell_presences();
         self.send(&ToAll::PresencesEnd);
@@ -188,6 +236,12 @@ impl Listener {
     fn hear(&mut self, from: NodeId, payload: &Bytes) {
         match wire::decode(payload) {
             Some(ToAll::WhoIsThere) => self.answer_soon(),
+            Some(ToAll::Home) => {
+                if self.home.announced(from) {
+                    self.send(&ToAll::Home);
+                }
+                self.home_changed();
+            }
             Some(ToAll::AllPresences) => self.presences.begin_anew(from),
             Some(ToAll::PresencesEnd) => self.presences.end(from),
             Some(ToAll::Present { room, profile }) => {

@@ -29,6 +29,8 @@ pub(super) enum ToAll<'a> {
         user: UserId,
     },
     Notice(WireNotice<'a>),
+    /// The sibling systems live with me.
+    Home,
 }
 
 /// To the processes that have readers of a room. Frames are their text.

@@ -28,6 +28,7 @@ from scenarios import (
     ingest,
     latency,
     logins,
+    processes,
     requests,
     signalling,
     socket_io_room,
@@ -53,6 +54,7 @@ SCENARIOS: dict[str, Callable[[Workshop], list[Row]]] = {
     "uploads": uploads.measure,
     "churn": churn.measure,
     "unused_siblings": unused_siblings.measure,
+    "processes": processes.measure,
     "idle": idle.measure,
 }
 LONG: dict[str, Callable[[Workshop], list[Row]]] = {"churn_million": churn.measure_million}

@@ -38,6 +38,15 @@ class SocketIoClient(socketio.AsyncClient):
     def _engineio_client_class(self) -> type[engineio.AsyncClient]:
         return _Engine
 
+    async def disconnect(self) -> None:
+        """End the connection, behind what is being sent.
+
+        While a POST is under way, the client's own way would end the loop that sends, and with it the goodbye.
+        """
+        if self.eio.state == "connected":
+            await asyncio.wait_for(self.eio.queue.join(), HEAR_SECONDS)
+        await super().disconnect()
+
 
 class Listener:
     """A client of Socket.IO in one namespace, and the events it has heard and nobody has asked for yet."""

@@ -68,9 +68,11 @@ impl ChangesTail {
         }
     }
 
-    /// Whether loading could add something for a connection that has seen `since`.
+    /// Whether loading could add something for a connection that has seen `since`, maybe
+    /// at another process that is ahead of this one.
     pub(crate) fn needs_loading(&self, since: Change) -> bool {
-        !self.is_loaded && self.since(since).is_none()
+        let is_ahead = self.last().is_some_and(|last| since > last);
+        is_ahead || (!self.is_loaded && self.since(since).is_none())
     }
 
     /// The place of the newest change it knows of.

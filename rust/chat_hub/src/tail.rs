@@ -107,9 +107,11 @@ impl Tail {
             || self.limits.bytes_of_all.load(Ordering::Relaxed) > ALL_MAX_BYTES
     }
 
-    /// Whether loading could add something for a connection that has seen `since`.
+    /// Whether loading could add something for a connection that has seen `since`, maybe
+    /// at another process that is ahead of this one.
     pub(crate) fn needs_loading(&self, since: Seq) -> bool {
-        !self.is_loaded && self.since(since).is_none()
+        let is_ahead = self.last.is_some_and(|last| since > last);
+        is_ahead || (!self.is_loaded && self.since(since).is_none())
     }
 
     /// The place of the newest message it knows of.

@@ -322,3 +322,13 @@ async fn changes_that_are_not_known_are_read_elsewhere() {
     hub.forget_tail(ROOM);
     assert!(hub.needs_tail(ROOM, position(4)));
 }
+
+#[tokio::test]
+async fn whoever_is_ahead_of_what_is_kept_has_it_loaded() {
+    let hub = hub(1 << 20);
+    let _client = come_back(&hub, 1, 1, resume(2, Some(1..=3)));
+    for (since, is_loaded) in [(0, false), (3, false), (4, true), (9, true)] {
+        assert_eq!(hub.needs_tail(ROOM, position(since)), is_loaded, "{since}");
+    }
+    hub.shut_down(Duration::ZERO).await;
+}

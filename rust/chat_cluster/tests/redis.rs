@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chat_cluster::{Channel, Cluster, ClusterConfig, ClusterError, Event};
 use secrecy::SecretString;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 type Events = mpsc::UnboundedReceiver<Event>;
 
@@ -20,22 +20,24 @@ async fn join(name: &str) -> (Cluster, Events) {
         name: name.to_owned(),
     };
     let (cluster, mut events) = Cluster::join(config).await.expect("joined");
-    assert_eq!(events.recv().await, Some(Event::Connected));
+    assert_eq!(next(&mut events).await, Event::Connected);
     (cluster, events)
 }
 
-/// The next event that is not the coming of a process.
 async fn next(events: &mut Events) -> Event {
     let patience = Duration::from_secs(20);
-    let next = async {
-        loop {
-            match events.recv().await.expect("an event") {
-                Event::NodeCame(_) => {}
-                event => return event,
-            }
+    let event = tokio::time::timeout(patience, events.recv()).await;
+    event.expect("in time").expect("an event")
+}
+
+/// The next event that is not the coming of a process.
+async fn next_but_coming(events: &mut Events) -> Event {
+    loop {
+        match next(events).await {
+            Event::NodeCame(_) => {}
+            event => return event,
         }
-    };
-    tokio::time::timeout(patience, next).await.expect("in time")
+    }
 }
 
 fn message(from: &Cluster, channel: Channel, payload: &'static str) -> Event {
@@ -73,7 +75,7 @@ async fn what_is_sent_arrives_in_order_where_it_is_listened_to() {
     one.send(Channel::Node(stranger.node()), "for nobody either");
     let mut heard = Vec::new();
     while heard.last() != Some(&message(&one, Channel::Node(other.node()), "third")) {
-        heard.push(next(&mut heard_by_other).await);
+        heard.push(next_but_coming(&mut heard_by_other).await);
     }
     heard.retain(|event| *event != message(&one, Channel::Numbered(7), "are you there?"));
     assert_eq!(
@@ -87,7 +89,7 @@ async fn what_is_sent_arrives_in_order_where_it_is_listened_to() {
     other.unsubscribe(7);
     other.send(Channel::All, "back");
     assert_eq!(
-        next(&mut heard_by_one).await,
+        next_but_coming(&mut heard_by_one).await,
         message(&other, Channel::All, "back")
     );
     stranger.leave().await;
@@ -100,37 +102,39 @@ async fn what_is_sent_arrives_in_order_where_it_is_listened_to() {
 async fn coming_and_going_is_told() {
     let (one, mut heard_by_one) = join("going").await;
     let (other, mut heard_by_other) = join("going").await;
-    let (came, also_came) = (heard_by_one.recv().await, heard_by_other.recv().await);
-    assert_eq!(came, Some(Event::NodeCame(other.node())));
-    assert_eq!(also_came, Some(Event::NodeCame(one.node())));
+    assert_eq!(next(&mut heard_by_one).await, Event::NodeCame(other.node()));
+    assert_eq!(next(&mut heard_by_other).await, Event::NodeCame(one.node()));
     other.send(Channel::All, "last words");
     other.leave().await;
     assert_eq!(
-        next(&mut heard_by_one).await,
+        next_but_coming(&mut heard_by_one).await,
         message(&other, Channel::All, "last words")
     );
-    assert_eq!(next(&mut heard_by_one).await, Event::NodeGone(other.node()));
+    assert_eq!(next_but_coming(&mut heard_by_one).await, Event::NodeGone(other.node()));
     assert!(!other.is_connected());
 }
 
 #[tokio::test]
 async fn a_process_that_falls_silent_is_gone() {
     let (_one, mut heard_by_one) = join("silence").await;
-    let crashed = std::thread::spawn(|| {
+    let (crash, crashes) = oneshot::channel();
+    let process = std::thread::spawn(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().expect("a runtime");
         let node = runtime.block_on(async {
-            let (other, mut events) = join("silence").await;
-            events.recv().await;
+            let (other, _events) = join("silence").await;
+            crashes.await.expect("a crash");
             other.node()
         });
         // Its tasks end in the middle of what they do.
         drop(runtime);
         node
     });
-    let came = heard_by_one.recv().await;
-    let node = crashed.join().expect("a process");
-    assert_eq!(came, Some(Event::NodeCame(node)));
+    // Only whoever has been heard of can fall silent.
+    let came = next(&mut heard_by_one).await;
+    crash.send(()).expect("a process");
+    let node = process.join().expect("a process");
+    assert_eq!(came, Event::NodeCame(node));
     assert_eq!(next(&mut heard_by_one).await, Event::NodeGone(node));
 }
 

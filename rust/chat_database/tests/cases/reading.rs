@@ -13,6 +13,8 @@ impl Fixture {
         for _ in 0..messages {
             store(&writer, message(room, owner, "")).await;
         }
+        // Its session would break under the next writer.
+        writer.flush_and_stop().await;
         room
     }
 

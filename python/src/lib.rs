@@ -13,6 +13,7 @@ mod completions;
 mod core;
 mod error;
 mod files;
+mod first_wait;
 mod interpreter;
 mod logging;
 mod requests;

@@ -3,7 +3,7 @@
 //! A query on SQLite takes some microseconds, a hop to another thread and back
 //! takes more, and a use case makes several. So a use case begins here, where
 //! its queries run in place, and usually ends here. One that has to wait, for a
-//! commit or a password, goes on as a task of the runtime. As many threads as
+//! commit or a password, then goes on as a task of the runtime. As many threads as
 //! cores, so that a burst of requests queues up here and not at the scheduler;
 //! nothing but requests waits for them.
 
@@ -12,8 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use crossbeam_channel::Sender;
-use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
+
+use crate::first_wait::run_until_first_wait;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -22,12 +23,7 @@ pub(crate) fn begin(runtime: &Handle, work: impl Future<Output = ()> + Send + 's
     static JOBS: OnceLock<Sender<Job>> = OnceLock::new();
     let jobs = JOBS.get_or_init(|| start_threads(runtime));
     let rest = runtime.clone();
-    let job: Job = Box::new(move || {
-        let mut work = Box::pin(work);
-        if work.as_mut().now_or_never().is_none() {
-            rest.spawn(work);
-        }
-    });
+    let job: Job = Box::new(move || run_until_first_wait(&rest, work));
     if let Err(refused) = jobs.send(job) {
         // Not one thread could be started.
         runtime.spawn_blocking(refused.into_inner());

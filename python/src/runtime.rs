@@ -8,13 +8,13 @@ use std::future::Future;
 use std::sync::LazyLock;
 
 use chat_server::{Service, ServiceError};
-use futures_util::FutureExt as _;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 
 use crate::completions::{self, Completion};
 use crate::error::to_exception;
+use crate::first_wait::run_until_first_wait;
 use crate::requests;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -76,14 +76,10 @@ where
     T: for<'any> IntoPyObject<'any> + Send + 'static,
 {
     let (future, completion) = completions::expect(py)?;
-    let mut work = Box::pin(complete(work, completion));
-    let is_done = py.detach(|| {
+    py.detach(|| {
         let _runtime = enter();
-        work.as_mut().now_or_never().is_some()
+        run_until_first_wait(RUNTIME.handle(), complete(work, completion));
     });
-    if !is_done {
-        RUNTIME.spawn(work);
-    }
     Ok(future)
 }
 

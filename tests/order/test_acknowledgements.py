@@ -72,6 +72,27 @@ def test_a_key_over_rest(chat: Chat) -> None:
     chat.expect_nothing(room, beto, socket)
 
 
+def test_a_key_gives_the_message_as_it_is_now(chat: Chat) -> None:
+    ana = chat.user()
+    room = chat.room(ana)
+
+    def send() -> dict[str, object]:
+        answer = chat.post(
+            f"/api/rooms/{room}/messages", ana, json={"content": "hola"}, headers={"Idempotency-Key": "k 1"}
+        )
+        assert answer.status_code == 201, answer.text
+        message = answer.json()
+        assert isinstance(message, dict)
+        return message
+
+    sent = send()
+    edited = chat.edit(room, ana, int(str(sent["id"])), "adiós")
+    assert "edited_at" in edited
+    assert send() == edited
+    chat.delete(room, ana, int(str(sent["id"])))
+    assert [send()] == chat.history(room, ana)
+
+
 def test_names_belong_to_a_sender_and_a_room(chat: Chat) -> None:
     ana, beto = chat.users("ana", "beto")
     room, other_room = chat.room(ana), chat.room(ana)

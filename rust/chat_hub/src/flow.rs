@@ -10,9 +10,13 @@
 //!   before it could begin. They come back within a commit or two; a bound keeps
 //!   a database that hangs from holding back what is stored already.
 //! - What may be lost goes with the next frame that most of the room gets. By
-//!   itself it makes a few rounds per second and no more, whatever is sent.
+//!   itself it makes a few rounds per second and no more, whatever is sent. Of one
+//!   author only a few go in a second, the newest ones.
+//! - So do answers to single connections, with more rounds: one client that asks
+//!   without end does not keep the others' messages waiting for its rounds.
 //!
-//! With one message under way, or one person typing, no rule delays anything.
+//! With one message under way, one person typing or a client that asks now and then,
+//! no rule delays anything.
 //!
 //! Pure state: the hub calls it under the room's entry and does what it decides.
 
@@ -30,8 +34,12 @@ use crate::sync::Instant;
 const LONGEST_HOLD: Duration = Duration::from_millis(5);
 /// From one round with lossy frames to the next, in the long run.
 const LOSSY_GAP: Duration = Duration::from_millis(100);
-/// How much of that may be used up at once after quiet.
-const LOSSY_BURST: Duration = Duration::from_secs(1);
+/// From one lossy frame of an author to the next.
+const AUTHOR_GAP: Duration = Duration::from_millis(250);
+/// From one round of nothing but answers to the next, in the long run.
+const ANSWERS_GAP: Duration = Duration::from_millis(5);
+/// How much of any of them may be used up at once after quiet.
+const BURST: Duration = Duration::from_secs(1);
 /// Deliveries waiting above which lossy ones are not taken up.
 const LOSSY_MAX_WAITING: usize = 1024;
 
@@ -53,6 +61,8 @@ pub(crate) enum FlowTimer {
     Hold(u64),
     /// The next round of lossy frames.
     Lossy,
+    /// The next round of answers.
+    Answers,
 }
 
 /// The stream of deliveries of one room.
@@ -70,6 +80,9 @@ pub(crate) struct RoomFlow {
     hold: Option<Hold>,
     holds: u64,
     lossy: Lossy,
+    answers: Pace,
+    has_lossy_timer: bool,
+    has_answers_timer: bool,
 }
 
 #[derive(Debug)]
@@ -86,25 +99,61 @@ struct Lossy {
     newest: Vec<(UserId, EncodedFrame)>,
     /// Where the newest of each author stands among those waiting.
     places: HashMap<UserId, usize>,
-    /// When all rounds with them so far would have begun, one gap after the other (GCRA).
-    paid_until: Option<Instant>,
-    has_timer: bool,
+    /// Rounds with them.
+    rounds: Pace,
+    /// Those who were heard lately.
+    authors: HashMap<UserId, Pace>,
 }
 
 impl Lossy {
     /// When they may make a round by themselves, unless now.
     fn delayed_until(&self, now: Instant) -> Option<Instant> {
-        let due = self.paid_until? - LOSSY_BURST;
+        // No delay is less than any.
+        let authors = self.newest.iter();
+        let first = authors
+            .map(|(author, _)| self.author_delayed_until(*author, now))
+            .min();
+        self.rounds.delayed_until(now).max(first.flatten())
+    }
+
+    fn author_delayed_until(&self, author: UserId, now: Instant) -> Option<Instant> {
+        self.authors.get(&author)?.delayed_until(now)
+    }
+
+    /// A round takes them along.
+    fn charge(&mut self, now: Instant) {
+        self.places = HashMap::new();
+        self.rounds.charge(LOSSY_GAP, now);
+        self.authors.retain(|_, pace| pace.is_used(now));
+    }
+}
+
+/// How often something may happen (GCRA).
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    /// When all of it so far would have happened, one gap after the other.
+    paid_until: Option<Instant>,
+}
+
+impl Pace {
+    /// When it may happen again, unless now.
+    fn delayed_until(&self, now: Instant) -> Option<Instant> {
+        let due = self.paid_until? - BURST;
         (due > now).then_some(due)
     }
 
-    /// A round takes them along. In a room full of messages it does not build up a
-    /// debt that would silence them afterwards.
-    fn charge(&mut self, now: Instant) {
+    /// Whether any of the burst is used up.
+    fn is_used(&self, now: Instant) -> bool {
+        self.paid_until.is_some_and(|paid_until| paid_until > now)
+    }
+
+    /// It happens. If it does so too early, along with something else, that does not
+    /// build up a debt that would hold it back afterwards.
+    fn charge(&mut self, gap: Duration, now: Instant) {
         let begun = self
             .paid_until
             .map_or(now, |paid_until| paid_until.max(now));
-        self.paid_until = Some(begun.min(now + LOSSY_BURST) + LOSSY_GAP);
+        self.paid_until = Some(begun.min(now + BURST) + gap);
     }
 }
 
@@ -135,9 +184,9 @@ impl RoomFlow {
     }
 
     /// Takes up a delivery behind all others.
-    pub(crate) fn push(&mut self, delivery: Delivery) {
+    pub(crate) fn push(&mut self, delivery: Delivery, now: Instant) {
         if delivery.is_for_most() {
-            self.take_up_lossy();
+            self.take_up_lossy(now);
             self.is_for_most = true;
         }
         self.append(delivery);
@@ -159,17 +208,18 @@ impl RoomFlow {
         if self.is_writing {
             return Decision::Wait;
         }
-        if self.waiting.is_empty() {
-            if self.lossy.newest.is_empty() {
-                return Decision::Wait;
-            }
-            if let Some(due) = self.lossy.delayed_until(now) {
-                return if std::mem::replace(&mut self.lossy.has_timer, true) {
-                    Decision::Wait
-                } else {
-                    Decision::WaitUntil(due, FlowTimer::Lossy)
-                };
-            }
+        if self.waiting.is_empty() && self.lossy.newest.is_empty() {
+            return Decision::Wait;
+        }
+        if let Some((due, timer)) = self.delayed_until(now) {
+            let has_timer = match timer {
+                FlowTimer::Lossy => &mut self.has_lossy_timer,
+                _ => &mut self.has_answers_timer,
+            };
+            return match std::mem::replace(has_timer, true) {
+                true => Decision::Wait,
+                false => Decision::WaitUntil(due, timer),
+            };
         }
         match &self.hold {
             Some(hold) if self.settled < hold.until_settled => Decision::Wait,
@@ -194,24 +244,44 @@ impl RoomFlow {
                     hold.until_settled = 0;
                 }
             }
-            FlowTimer::Lossy => self.lossy.has_timer = false,
+            FlowTimer::Lossy => self.has_lossy_timer = false,
+            FlowTimer::Answers => self.has_answers_timer = false,
         }
+    }
+
+    /// When what waits may make a round by itself, unless now, and the timer for that.
+    fn delayed_until(&self, now: Instant) -> Option<(Instant, FlowTimer)> {
+        if self.is_for_most {
+            return None;
+        }
+        let mut earliest = None;
+        if !self.waiting.is_empty() {
+            earliest = Some((self.answers.delayed_until(now)?, FlowTimer::Answers));
+        }
+        if !self.lossy.newest.is_empty() {
+            let due = self.lossy.delayed_until(now)?;
+            if earliest.is_none_or(|(other, _)| due < other) {
+                earliest = Some((due, FlowTimer::Lossy));
+            }
+        }
+        earliest
     }
 
     /// Takes what waits, with the position of the first: all of it, but without
     /// lossy deliveries where these would turn answers to single connections into
     /// a round for the whole room.
     pub(crate) fn begin_round(&mut self, now: Instant) -> (u64, Vec<Delivery>) {
-        if self.is_for_most || self.lossy.delayed_until(now).is_none() {
-            self.take_up_lossy();
+        let is_for_most = std::mem::take(&mut self.is_for_most);
+        if is_for_most || self.lossy.delayed_until(now).is_none() {
+            self.take_up_lossy(now);
         }
         if !self.lossy.places.is_empty() {
-            self.lossy.places = HashMap::new();
             self.lossy.charge(now);
+        } else if !is_for_most {
+            self.answers.charge(ANSWERS_GAP, now);
         }
         self.hold = None;
         self.is_writing = true;
-        self.is_for_most = false;
         let deliveries = std::mem::take(&mut self.waiting);
         (self.length - deliveries.len() as u64, deliveries)
     }
@@ -226,8 +296,14 @@ impl RoomFlow {
         self.waiting.push(delivery);
     }
 
-    fn take_up_lossy(&mut self) {
+    fn take_up_lossy(&mut self, now: Instant) {
         for (author, frame) in std::mem::take(&mut self.lossy.newest) {
+            if self.lossy.author_delayed_until(author, now).is_some() {
+                self.lossy.newest.push((author, frame));
+                continue;
+            }
+            let pace = self.lossy.authors.entry(author).or_default();
+            pace.charge(AUTHOR_GAP, now);
             if let Some(older) = self.lossy.places.insert(author, self.waiting.len()) {
                 self.waiting[older].audience = Audience::Nobody;
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chat_protocol::ids::{Change, RoomId, Seq, UserId};
-use chat_protocol::{EncodedFrame, EventKind, Position};
+use chat_protocol::{EncodedFrame, Position};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::connection::ConnectionRef;
@@ -308,14 +308,6 @@ impl Hub {
         self.tell(room_id, news);
         let registry = &self.state.registry;
         registry.publish_typing(room_id, author, is_typing, frame);
-    }
-
-    /// Sends an event to those connections in a room that have asked for its kind, in
-    /// the order of everything that is published.
-    pub fn publish_event(&self, room_id: RoomId, kind: EventKind, frame: EncodedFrame) {
-        self.state
-            .registry
-            .with_room(room_id, |room| room.push_event(kind, frame));
     }
 
     /// Tells the connections of a user, in whatever room, that have asked for what the

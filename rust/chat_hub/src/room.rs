@@ -152,6 +152,10 @@ impl Room {
         self.presence.users().chain(only_elsewhere)
     }
 
+    fn enqueue(&mut self, delivery: Delivery) {
+        self.flow.push(delivery, Instant::now());
+    }
+
     /// Takes up what is published, here or at another process, and delivers what has its
     /// turn.
     pub(crate) fn take_up(&mut self, news: LineNews) {
@@ -197,11 +201,11 @@ impl Room {
             _permit,
         };
         if let Some((user, own)) = own {
-            self.flow
-                .push(delivery(frame, Audience::EverybodyBut(user), None));
-            self.flow.push(delivery(own, Audience::User(user), permit));
+            let others = Audience::EverybodyBut(user);
+            self.enqueue(delivery(frame, others, None));
+            self.enqueue(delivery(own, Audience::User(user), permit));
         } else {
-            self.flow.push(delivery(frame, Audience::Everybody, permit));
+            self.enqueue(delivery(frame, Audience::Everybody, permit));
         }
     }
 
@@ -223,7 +227,7 @@ impl Room {
         };
         self.record_change(loaded, message);
         if self.asking.for_kind(EventKind::Changes) {
-            self.flow.push(Delivery {
+            self.enqueue(Delivery {
                 frame,
                 audience: Audience::Everybody,
                 importance: Importance::Required,
@@ -354,7 +358,7 @@ impl Room {
     }
 
     fn announce(&mut self, user: UserId, frame: &ServerFrame<'_>) {
-        self.flow.push(Delivery {
+        self.enqueue(Delivery {
             frame: frame.encode(),
             audience: Audience::Everybody,
             importance: Importance::Presence(user),
@@ -382,7 +386,7 @@ impl Room {
 
     /// Takes up a frame for one connection, behind everything so far.
     pub(crate) fn push_only(&mut self, to: ConnectionRef, frame: EncodedFrame) {
-        self.flow.push(Delivery {
+        self.enqueue(Delivery {
             frame,
             audience: Audience::Only(to),
             importance: Importance::Required,
@@ -393,35 +397,26 @@ impl Room {
         });
     }
 
-    /// Takes up an event for those who have asked for its kind, if there are any.
-    pub(crate) fn push_event(&mut self, kind: EventKind, frame: EncodedFrame) {
-        self.push_event_to(Audience::Everybody, kind, frame);
-    }
-
     /// Tells those who have asked for it that a user does not type any more.
     pub(crate) fn announce_end_of_typing(&mut self, typist: &Profile) {
+        if !self.asking.for_kind(EventKind::Typing) {
+            return;
+        }
         let frame = ServerFrame::Typing {
             user_id: typist.user_id,
             username: &typist.username,
             typing: false,
             timestamp: Utc::now(),
         };
-        let others = Audience::EverybodyBut(typist.user_id);
-        self.push_event_to(others, EventKind::Typing, frame.encode());
-    }
-
-    fn push_event_to(&mut self, audience: Audience, kind: EventKind, frame: EncodedFrame) {
-        if self.asking.for_kind(kind) {
-            self.flow.push(Delivery {
-                frame,
-                audience,
-                importance: Importance::Required,
-                seq: None,
-                change: None,
-                kind: Some(kind),
-                _permit: None,
-            });
-        }
+        self.enqueue(Delivery {
+            frame: frame.encode(),
+            audience: Audience::EverybodyBut(typist.user_id),
+            importance: Importance::Required,
+            seq: None,
+            change: None,
+            kind: Some(EventKind::Typing),
+            _permit: None,
+        });
     }
 
     /// The list of those who are there.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::Identity;
-use crate::answers::{ChangeAnswer, MessageHead, RoomAnswer, UserAnswer, push_message, to_json};
+use crate::answers::{ChangeAnswer, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
 use crate::files::FileLibrary;
@@ -254,19 +254,7 @@ impl Chat {
             .checked_change(user, room, message_id, alteration)
             .await?;
         let message = self.change(change).await?.message;
-        let file = match &message.file {
-            Some(details) => Some((details, self.files.links(&details.file).await)),
-            None => None,
-        };
-        let mut text = Vec::new();
-        push_message(
-            &mut text,
-            &MessageHead::from(&message),
-            &to_json(&UserAnswer::from(&*message.sender)),
-            &to_json(&RoomAnswer::from(&details)),
-            file.as_ref().map(|(details, links)| (*details, links)),
-        );
-        Ok(text)
+        Ok(self.message_answer(&message, &details).await)
     }
 
     /// Deletes a message for its sender, or for the owner of the room; it stays in the

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_database::{FileDetails, NewMessage, Page, Stored, StoredMessage, User};
+use chat_database::{FileDetails, NewMessage, Page, RoomDetails, Stored, StoredMessage, User};
 use chat_hub::{Profile, Publication};
 use chat_protocol::ids::{FileId, RoomId, Seq, UserId};
 use chat_protocol::{ClientId, FileSummary, MessageDraft, Sender, ServerFrame};
@@ -170,7 +170,7 @@ impl Chat {
     }
 
     /// Stores a message exactly as given and publishes it; gives Message. With a
-    /// `client_id` that the sender used before, gives the message of that time.
+    /// `client_id` that the sender used before, gives that message as it is now.
     ///
     /// # Errors
     /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`.
@@ -184,7 +184,7 @@ impl Chat {
     ) -> Result<Vec<u8>, ServiceError> {
         let details = self.accessible_details(room_id, identity.user_id()).await?;
         let sender = &identity.user;
-        let mut file = self.attachment(file_id, identity.user_id()).await?;
+        let file = self.attachment(file_id, identity.user_id()).await?;
         let posting = Posting {
             sender: Arc::new(profile_of(sender)),
             room_id: details.room.id,
@@ -205,7 +205,8 @@ impl Chat {
         .await;
         let stored = stored.await.map_err(|_| ServiceError::NotRunning)??;
         if stored.is_repeat {
-            file = self.attachment_of_repeat(stored.file_id).await?;
+            let message = self.message_as_it_is(&details, stored.seq).await?;
+            return Ok(self.message_answer(&message, &details).await);
         }
         let head = MessageHead {
             content: &stored.content,
@@ -272,19 +273,43 @@ impl Chat {
         Ok(Some((details, links)))
     }
 
-    /// The file of a message that was sent before; it may have been deleted since.
-    async fn attachment_of_repeat(
+    /// A message that was sent before; it may have been edited or deleted since.
+    async fn message_as_it_is(
         &self,
-        file_id: Option<FileId>,
-    ) -> Result<Option<(FileDetails, FileLinks)>, ServiceError> {
-        let Some(file_id) = file_id else {
-            return Ok(None);
+        room: &RoomDetails,
+        seq: Option<i64>,
+    ) -> Result<StoredMessage, ServiceError> {
+        let seq = seq.ok_or(ServiceError::MessageNotFound)?;
+        let known = room.members.clone();
+        let messages = self
+            .database
+            .list_messages_after(room.room.id, seq - 1, Some(seq), 1, known)
+            .await?;
+        messages
+            .into_iter()
+            .next()
+            .ok_or(ServiceError::MessageNotFound)
+    }
+
+    /// Message, by itself.
+    pub(crate) async fn message_answer(
+        &self,
+        message: &StoredMessage,
+        room: &RoomDetails,
+    ) -> Vec<u8> {
+        let file = match &message.file {
+            Some(details) => Some((details, self.files.links(&details.file).await)),
+            None => None,
         };
-        let Some(details) = self.database.find_file(file_id).await? else {
-            return Ok(None);
-        };
-        let links = self.files.links(&details.file).await;
-        Ok(Some((details, links)))
+        let mut text = Vec::new();
+        push_message(
+            &mut text,
+            &MessageHead::from(message),
+            &to_json(&UserAnswer::from(&*message.sender)),
+            &to_json(&RoomAnswer::from(room)),
+            file.as_ref().map(|(details, links)| (*details, links)),
+        );
+        text
     }
 
     async fn store_and_publish(&self, posting: Posting, outcome: Outcome) {

@@ -55,13 +55,17 @@ impl Fixture {
         self.now += time;
     }
 
+    fn push(&mut self, delivery: Delivery) {
+        self.flow.push(delivery, self.now);
+    }
+
     fn decide(&mut self) -> Decision {
         self.flow.decide(self.now)
     }
 
     /// A message that came back from the database.
     fn publish(&mut self) -> Decision {
-        self.flow.push(message());
+        self.push(message());
         self.flow.settle();
         self.decide()
     }
@@ -96,11 +100,11 @@ fn a_lone_message_is_written_at_once() {
 #[test]
 fn what_is_published_during_a_round_makes_up_the_next() {
     let mut room = Fixture::new();
-    room.flow.push(message());
+    room.push(message());
     assert_eq!(room.decide(), Decision::Write);
     assert_eq!(room.flow.begin_round(room.now).0, 0);
     for _ in 0..3 {
-        room.flow.push(message());
+        room.push(message());
         assert_eq!(room.decide(), Decision::Wait);
     }
     room.flow.end_round();
@@ -149,7 +153,7 @@ fn of_each_author_only_the_newest_lossy_frame_waits() {
     let mut room = Fixture::new();
     room.typing(1);
     room.typing(1);
-    room.flow.push(message());
+    room.push(message());
     room.typing(2);
     room.typing(1);
     assert_eq!(room.round(), (0, vec![None, None, Some(2), Some(1)]));
@@ -158,9 +162,9 @@ fn of_each_author_only_the_newest_lossy_frame_waits() {
 #[test]
 fn lossy_frames_stay_between_the_messages_around_them() {
     let mut room = Fixture::new();
-    room.flow.push(message());
+    room.push(message());
     room.typing(1);
-    room.flow.push(message());
+    room.push(message());
     room.typing(2);
     assert_eq!(room.round(), (0, vec![None, Some(1), None, Some(2)]));
 }
@@ -176,8 +180,8 @@ fn a_crowd_of_lossy_frames_does_not_pile_up() {
 
 /// As many rounds of nothing but typing as may follow each other at once.
 fn use_up_burst(room: &mut Fixture) {
-    for _ in 0..=LOSSY_BURST.div_duration_f32(LOSSY_GAP) as usize {
-        assert_eq!(room.typing(1), Decision::Write);
+    for author in 0..=BURST.div_duration_f32(LOSSY_GAP) as i32 {
+        assert_eq!(room.typing(1000 + author), Decision::Write);
         room.round();
     }
 }
@@ -197,11 +201,11 @@ fn lossy_frames_make_few_rounds_by_themselves() {
     assert_eq!(room.decide(), Decision::Write);
     assert_eq!(room.round().1, [Some(1), Some(2)]);
     assert_eq!(room.typing(1), after(&room, LOSSY_GAP));
-    room.pass(LOSSY_BURST + LOSSY_GAP);
+    room.pass(BURST + LOSSY_GAP);
     room.flow.timer_expired(FlowTimer::Lossy);
     room.decide();
     room.round();
-    room.pass(LOSSY_BURST * 60);
+    room.pass(BURST * 60);
     use_up_burst(&mut room);
     assert_eq!(room.typing(1), after(&room, LOSSY_GAP));
 }
@@ -212,13 +216,13 @@ fn lossy_frames_go_with_messages_and_are_not_silenced_by_that() {
     use_up_burst(&mut room);
     assert_eq!(room.typing(1), after(&room, LOSSY_GAP));
     room.pass(LOSSY_GAP / 2);
-    for _ in 0..100 {
-        room.typing(1);
-        room.flow.push(message());
+    for author in 1..=100 {
+        room.typing(author);
+        room.push(message());
         assert_eq!(room.decide(), Decision::Write);
-        assert_eq!(room.round().1, [Some(1), None]);
+        assert_eq!(room.round().1, [Some(author), None]);
     }
-    assert_eq!(room.typing(1), Decision::Wait);
+    assert_eq!(room.typing(101), Decision::Wait);
     // The timer was set before these rounds: it comes too early now.
     room.pass(LOSSY_GAP / 2);
     room.flow.timer_expired(FlowTimer::Lossy);
@@ -226,11 +230,39 @@ fn lossy_frames_go_with_messages_and_are_not_silenced_by_that() {
 }
 
 #[test]
+fn of_one_author_few_lossy_frames_go_with_messages() {
+    let mut room = Fixture::new();
+    let in_a_round = |room: &mut Fixture| {
+        room.typing(1);
+        room.push(message());
+        room.round().1.contains(&Some(1))
+    };
+    let burst = BURST.div_duration_f32(AUTHOR_GAP) as usize + 1;
+    for count in 0..100 {
+        assert_eq!(in_a_round(&mut room), count < burst);
+    }
+    // The newest is not lost: it goes by itself when it may, for which there is a timer.
+    assert_eq!(room.decide(), Decision::Wait);
+    assert_eq!(room.typing(2), Decision::Write, "others may go at once");
+    assert_eq!(room.round().1, [Some(2)]);
+    room.pass(AUTHOR_GAP);
+    room.flow.timer_expired(FlowTimer::Lossy);
+    assert_eq!(room.decide(), Decision::Write);
+    assert_eq!(room.round().1, [Some(1)]);
+    assert_eq!(room.decide(), Decision::Wait);
+    // Who has been quiet for long is forgotten.
+    room.pass(BURST * 2);
+    room.typing(3);
+    room.round();
+    assert_eq!(room.flow.lossy.authors.len(), 1);
+}
+
+#[test]
 fn an_answer_does_not_wait_for_lossy_frames_nor_take_them_along() {
     let mut room = Fixture::new();
     use_up_burst(&mut room);
     room.typing(1);
-    room.flow.push(reply());
+    room.push(reply());
     assert_eq!(room.decide(), Decision::Write);
     assert_eq!(room.round().1, [None]);
     assert_eq!(room.decide(), Decision::Wait);
@@ -238,4 +270,57 @@ fn an_answer_does_not_wait_for_lossy_frames_nor_take_them_along() {
     room.flow.timer_expired(FlowTimer::Lossy);
     assert_eq!(room.decide(), Decision::Write);
     assert_eq!(room.round().1, [Some(1)]);
+}
+
+#[test]
+fn answers_make_bounded_rounds_by_themselves() {
+    let mut room = Fixture::new();
+    for _ in 0..=BURST.div_duration_f32(ANSWERS_GAP) as usize {
+        room.push(reply());
+        assert_eq!(room.decide(), Decision::Write);
+        room.round();
+    }
+    let due = room.now + ANSWERS_GAP;
+    room.push(reply());
+    assert_eq!(room.decide(), Decision::WaitUntil(due, FlowTimer::Answers));
+    room.push(reply());
+    assert_eq!(room.decide(), Decision::Wait, "one timer is enough");
+    // Others' messages and typing do not wait for that, and take the answers along.
+    assert_eq!(room.typing(1), Decision::Write);
+    assert_eq!(room.round().1, [None, None, Some(1)]);
+    room.push(reply());
+    assert_eq!(room.decide(), Decision::Wait);
+    room.push(message());
+    assert_eq!(room.decide(), Decision::Write);
+    assert_eq!(room.round().1, [None; 2]);
+    room.push(reply());
+    room.pass(ANSWERS_GAP);
+    room.flow.timer_expired(FlowTimer::Answers);
+    assert_eq!(room.decide(), Decision::Write);
+    assert_eq!(room.round().1, [None]);
+}
+
+#[test]
+fn what_may_be_written_first_sets_the_timer() {
+    let mut room = Fixture::new();
+    use_up_burst(&mut room);
+    for _ in 0..=BURST.div_duration_f32(ANSWERS_GAP) as usize {
+        room.push(reply());
+        room.decide();
+        room.round();
+    }
+    assert_eq!(room.typing(1), after(&room, LOSSY_GAP));
+    room.push(reply());
+    assert_eq!(
+        room.decide(),
+        Decision::WaitUntil(room.now + ANSWERS_GAP, FlowTimer::Answers)
+    );
+    room.pass(ANSWERS_GAP);
+    room.flow.timer_expired(FlowTimer::Answers);
+    assert_eq!(room.decide(), Decision::Write);
+    assert_eq!(room.round().1, [None]);
+    assert_eq!(room.decide(), Decision::Wait);
+    room.pass(LOSSY_GAP - ANSWERS_GAP);
+    room.flow.timer_expired(FlowTimer::Lossy);
+    assert_eq!(room.decide(), Decision::Write);
 }

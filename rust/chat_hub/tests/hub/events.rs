@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
-use chat_hub::{Hub, Wishes};
-use chat_protocol::ids::{RoomId, UserId};
-use chat_protocol::{EventKind, EventKinds};
+use chat_hub::{ChangePublication, Hub, Wishes};
+use chat_protocol::EventKinds;
+use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 
 use crate::fixture::{Client, hub, join, join_with, message, text};
 
@@ -21,6 +21,17 @@ fn join_asking(hub: &Hub, user: i32, events: &str) -> Client {
 async fn publish(hub: &Hub, content: &str) {
     let permit = hub.admit(ROOM, 1).await;
     hub.publish(ROOM, message(text(content)), permit);
+}
+
+async fn publish_change(hub: &Hub, number: i64, content: &str) {
+    let permit = hub.admit(ROOM, 1).await;
+    let publication = ChangePublication {
+        change: Change(number),
+        seq: Seq(1),
+        frame: text(content),
+        message: text("as it is now"),
+    };
+    hub.publish_change(ROOM, publication, permit);
 }
 
 /// What stands in the next frames that are not announcements, as far as `last`.
@@ -44,12 +55,11 @@ async fn events_reach_those_who_asked_among_everything_else() {
     // While it is on its way to the database, the room waits for it: one round.
     let permit = hub.admit(ROOM, 1).await;
     publish(&hub, "1").await;
-    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
-    hub.publish_event(ROOM, EventKind::Read, text("read"));
-    hub.publish_event(ROOM, EventKind::Typing, text("for nobody"));
+    publish_change(&hub, 1, "changed").await;
+    hub.publish_read(UserId(3), &text("read"), None);
     hub.publish(ROOM, message(text("2")), permit);
     // And one in which there is nothing for most.
-    hub.publish_event(ROOM, EventKind::Changes, text("changed again"));
+    publish_change(&hub, 2, "changed again").await;
     publish(&hub, "3").await;
     assert_eq!(contents(&mut nothing, "3"), ["1", "2", "3"]);
     assert_eq!(
@@ -66,7 +76,7 @@ async fn events_reach_those_who_asked_among_everything_else() {
 async fn an_open_connection_can_ask() {
     let hub = hub(1 << 20);
     let mut client = join(&hub, 1, 1);
-    hub.publish_event(ROOM, EventKind::Changes, text("before"));
+    publish_change(&hub, 1, "before").await;
     for (asked, answered) in [("read", "read"), ("changes,read", "changes,read")] {
         client.stream.write_all(asked.as_bytes()).unwrap();
         let answer = loop {
@@ -78,8 +88,8 @@ async fn an_open_connection_can_ask() {
         let events: Vec<&str> = answered.split(',').collect();
         assert_eq!(answer["events"], serde_json::json!(events));
     }
-    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
-    hub.publish_event(ROOM, EventKind::Read, text("read"));
+    publish_change(&hub, 2, "changed").await;
+    hub.publish_read(UserId(1), &text("read"), None);
     publish(&hub, "1").await;
     assert_eq!(contents(&mut client, "1"), ["changed", "read", "1"]);
 }
@@ -90,7 +100,7 @@ async fn asking_ends_with_the_connection() {
     let mut nothing = join(&hub, 1, 1);
     drop(join_asking(&hub, 2, "changes"));
     assert_eq!(contents(&mut nothing, "user_left"), ["user_left"]);
-    hub.publish_event(ROOM, EventKind::Changes, text("changed"));
+    publish_change(&hub, 1, "changed").await;
     publish(&hub, "1").await;
     assert_eq!(contents(&mut nothing, "1"), ["1"]);
 }

@@ -110,7 +110,10 @@ async fn coming_and_going_is_told() {
         next_but_coming(&mut heard_by_one).await,
         message(&other, Channel::All, "last words")
     );
-    assert_eq!(next_but_coming(&mut heard_by_one).await, Event::NodeGone(other.node()));
+    assert_eq!(
+        next_but_coming(&mut heard_by_one).await,
+        Event::NodeGone(other.node())
+    );
     assert!(!other.is_connected());
 }
 

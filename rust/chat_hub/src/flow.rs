@@ -12,11 +12,8 @@
 //! - What may be lost goes with the next frame that most of the room gets. By
 //!   itself it makes a few rounds per second and no more, whatever is sent. Of one
 //!   author only a few go in a second, the newest ones.
-//! - So do answers to single connections, with more rounds: one client that asks
-//!   without end does not keep the others' messages waiting for its rounds.
 //!
-//! With one message under way, one person typing or a client that asks now and then,
-//! no rule delays anything.
+//! With one message under way, or one person typing, no rule delays anything.
 //!
 //! Pure state: the hub calls it under the room's entry and does what it decides.
 
@@ -36,9 +33,7 @@ const LONGEST_HOLD: Duration = Duration::from_millis(5);
 const LOSSY_GAP: Duration = Duration::from_millis(100);
 /// From one lossy frame of an author to the next.
 const AUTHOR_GAP: Duration = Duration::from_millis(250);
-/// From one round of nothing but answers to the next, in the long run.
-const ANSWERS_GAP: Duration = Duration::from_millis(5);
-/// How much of any of them may be used up at once after quiet.
+/// How much of either may be used up at once after quiet.
 const BURST: Duration = Duration::from_secs(1);
 /// Deliveries waiting above which lossy ones are not taken up.
 const LOSSY_MAX_WAITING: usize = 1024;
@@ -61,8 +56,6 @@ pub(crate) enum FlowTimer {
     Hold(u64),
     /// The next round of lossy frames.
     Lossy,
-    /// The next round of answers.
-    Answers,
 }
 
 /// The stream of deliveries of one room.
@@ -80,9 +73,6 @@ pub(crate) struct RoomFlow {
     hold: Option<Hold>,
     holds: u64,
     lossy: Lossy,
-    answers: Pace,
-    has_lossy_timer: bool,
-    has_answers_timer: bool,
 }
 
 #[derive(Debug)]
@@ -103,6 +93,7 @@ struct Lossy {
     rounds: Pace,
     /// Those who were heard lately.
     authors: HashMap<UserId, Pace>,
+    has_timer: bool,
 }
 
 impl Lossy {
@@ -208,18 +199,17 @@ impl RoomFlow {
         if self.is_writing {
             return Decision::Wait;
         }
-        if self.waiting.is_empty() && self.lossy.newest.is_empty() {
-            return Decision::Wait;
-        }
-        if let Some((due, timer)) = self.delayed_until(now) {
-            let has_timer = match timer {
-                FlowTimer::Lossy => &mut self.has_lossy_timer,
-                _ => &mut self.has_answers_timer,
-            };
-            return match std::mem::replace(has_timer, true) {
-                true => Decision::Wait,
-                false => Decision::WaitUntil(due, timer),
-            };
+        if self.waiting.is_empty() {
+            if self.lossy.newest.is_empty() {
+                return Decision::Wait;
+            }
+            if let Some(due) = self.lossy.delayed_until(now) {
+                return if std::mem::replace(&mut self.lossy.has_timer, true) {
+                    Decision::Wait
+                } else {
+                    Decision::WaitUntil(due, FlowTimer::Lossy)
+                };
+            }
         }
         match &self.hold {
             Some(hold) if self.settled < hold.until_settled => Decision::Wait,
@@ -244,44 +234,23 @@ impl RoomFlow {
                     hold.until_settled = 0;
                 }
             }
-            FlowTimer::Lossy => self.has_lossy_timer = false,
-            FlowTimer::Answers => self.has_answers_timer = false,
+            FlowTimer::Lossy => self.lossy.has_timer = false,
         }
-    }
-
-    /// When what waits may make a round by itself, unless now, and the timer for that.
-    fn delayed_until(&self, now: Instant) -> Option<(Instant, FlowTimer)> {
-        if self.is_for_most {
-            return None;
-        }
-        let mut earliest = None;
-        if !self.waiting.is_empty() {
-            earliest = Some((self.answers.delayed_until(now)?, FlowTimer::Answers));
-        }
-        if !self.lossy.newest.is_empty() {
-            let due = self.lossy.delayed_until(now)?;
-            if earliest.is_none_or(|(other, _)| due < other) {
-                earliest = Some((due, FlowTimer::Lossy));
-            }
-        }
-        earliest
     }
 
     /// Takes what waits, with the position of the first: all of it, but without
     /// lossy deliveries where these would turn answers to single connections into
     /// a round for the whole room.
     pub(crate) fn begin_round(&mut self, now: Instant) -> (u64, Vec<Delivery>) {
-        let is_for_most = std::mem::take(&mut self.is_for_most);
-        if is_for_most || self.lossy.delayed_until(now).is_none() {
+        if self.is_for_most || self.lossy.delayed_until(now).is_none() {
             self.take_up_lossy(now);
         }
         if !self.lossy.places.is_empty() {
             self.lossy.charge(now);
-        } else if !is_for_most {
-            self.answers.charge(ANSWERS_GAP, now);
         }
         self.hold = None;
         self.is_writing = true;
+        self.is_for_most = false;
         let deliveries = std::mem::take(&mut self.waiting);
         (self.length - deliveries.len() as u64, deliveries)
     }

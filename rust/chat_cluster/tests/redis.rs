@@ -14,6 +14,8 @@ fn url() -> SecretString {
     SecretString::from(url.expect("IZPOCHAT_TEST_REDIS_URL names a server"))
 }
 
+const PATIENCE: Duration = Duration::from_secs(20);
+
 async fn join(name: &str) -> (Cluster, Events) {
     let config = ClusterConfig {
         url: url(),
@@ -25,8 +27,7 @@ async fn join(name: &str) -> (Cluster, Events) {
 }
 
 async fn next(events: &mut Events) -> Event {
-    let patience = Duration::from_secs(20);
-    let event = tokio::time::timeout(patience, events.recv()).await;
+    let event = tokio::time::timeout(PATIENCE, events.recv()).await;
     event.expect("in time").expect("an event")
 }
 
@@ -55,19 +56,20 @@ async fn what_is_sent_arrives_in_order_where_it_is_listened_to() {
     let (stranger, mut heard_by_stranger) = join("stranger").await;
     other.subscribe(7);
     // Until the subscription has been made, which nobody is told.
-    loop {
-        one.send(Channel::Numbered(7), "are you there?");
-        let heard = tokio::time::timeout(Duration::from_millis(50), async {
-            loop {
-                if matches!(heard_by_other.recv().await, Some(Event::Message { .. })) {
-                    return;
-                }
+    let is_heard = async {
+        loop {
+            one.send(Channel::Numbered(7), "are you there?");
+            let heard = tokio::time::timeout(Duration::from_millis(50), async {
+                while !matches!(next(&mut heard_by_other).await, Event::Message { .. }) {}
+            });
+            if heard.await.is_ok() {
+                return;
             }
-        });
-        if heard.await.is_ok() {
-            break;
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, is_heard)
+        .await
+        .expect("in time");
     one.send(Channel::Numbered(8), "for nobody");
     one.send(Channel::Numbered(7), "first");
     one.send(Channel::All, "second");

@@ -173,7 +173,8 @@ impl Chat {
     /// `client_id` that the sender used before, gives that message as it is now.
     ///
     /// # Errors
-    /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`.
+    /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`;
+    /// `MessageNotFound` if the earlier message is gone.
     pub async fn send_message(
         &self,
         identity: &Identity,

@@ -52,7 +52,6 @@ pub struct Stored {
     pub created_at: DateTime<Utc>,
     /// The text that was handed in, given back so that nobody has to copy it.
     pub content: String,
-    pub file_id: Option<FileId>,
     /// The `client_id` was sent before: nothing was stored, and all of this is of the
     /// first message, which has been published already.
     pub is_repeat: bool,

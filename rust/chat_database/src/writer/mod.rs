@@ -247,7 +247,6 @@ impl Task {
                             seq,
                             created_at: created_at.unwrap_or(row.created_at),
                             content: row.message.content,
-                            file_id: row.message.file_id,
                             is_repeat: false,
                         },
                         Outcome::Repeat(first) => first,

@@ -3,7 +3,7 @@
 //! A failed insert undoes itself and nothing else, so the culprits are left
 //! out on the way and the rest is committed.
 
-use chat_protocol::ids::{FileId, MessageId};
+use chat_protocol::ids::MessageId;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -121,16 +121,14 @@ fn find_first(
             message_sequence::seq,
             message_receipts::created_at.assume_not_null(),
             messages::content,
-            messages::file_id,
         ))
-        .get_result::<(i32, i64, DateTime<Utc>, String, Option<i32>)>(connection)
+        .get_result::<(i32, i64, DateTime<Utc>, String)>(connection)
         .optional()?;
-    Ok(first.map(|(id, seq, created_at, content, file_id)| Stored {
+    Ok(first.map(|(id, seq, created_at, content)| Stored {
         id: MessageId(id),
         seq: Some(seq),
         created_at,
         content,
-        file_id: file_id.map(FileId),
         is_repeat: true,
     }))
 }

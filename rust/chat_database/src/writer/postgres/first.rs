@@ -1,6 +1,6 @@
 //! The messages that names stand for already.
 
-use chat_protocol::ids::{FileId, MessageId};
+use chat_protocol::ids::MessageId;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -12,7 +12,7 @@ use super::Row;
 use crate::models::Stored;
 use crate::timestamp::UtcTime;
 
-type FirstMessage = (i64, i32, Option<i64>, DateTime<Utc>, String, Option<i32>);
+type FirstMessage = (i64, i32, Option<i64>, DateTime<Utc>, String);
 
 /// For each row the message that its name stands for; none if it is gone.
 pub(super) async fn find_firsts(
@@ -21,7 +21,7 @@ pub(super) async fn find_firsts(
 ) -> QueryResult<Vec<Option<Stored>>> {
     let mut firsts = vec![None; rows.len()];
     let found: Vec<FirstMessage> = FindFirstMessages::new(rows).load(connection).await?;
-    for (place, id, seq, created_at, content, file_id) in found {
+    for (place, id, seq, created_at, content) in found {
         let first = usize::try_from(place)
             .ok()
             .and_then(|place| firsts.get_mut(place));
@@ -31,7 +31,6 @@ pub(super) async fn find_firsts(
                 seq,
                 created_at,
                 content,
-                file_id: file_id.map(FileId),
                 is_repeat: true,
             });
         }
@@ -62,7 +61,7 @@ impl QueryFragment<Pg> for FindFirstMessages<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "SELECT given.position - 1, messages.id, message_sequence.seq, receipt.created_at, \
-                 messages.content, messages.file_id \
+                 messages.content \
              FROM unnest(",
         );
         out.push_bind_param::<Array<Integer>, _>(&self.sender_ids)?;
@@ -81,14 +80,7 @@ impl QueryFragment<Pg> for FindFirstMessages<'_> {
 }
 
 impl Query for FindFirstMessages<'_> {
-    type SqlType = (
-        BigInt,
-        Integer,
-        Nullable<BigInt>,
-        UtcTime,
-        Text,
-        Nullable<Integer>,
-    );
+    type SqlType = (BigInt, Integer, Nullable<BigInt>, UtcTime, Text);
 }
 
 impl QueryId for FindFirstMessages<'_> {

@@ -119,16 +119,6 @@ class MemberAdd(BaseModel):
         return self
 
 
-class HistoryPart(BaseModel):
-    """Which part of which history; with a place, ``skip`` means nothing."""
-
-    room_id: PathId
-    skip: Skip = 0
-    limit: Limit = 50
-    before_seq: Seq | None = None
-    after_seq: Seq | None = None
-
-
 class MessageCreate(BaseModel):
     """A message; ``room_id`` is checked and ignored, older clients repeat the room of the path."""
 

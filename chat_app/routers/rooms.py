@@ -6,14 +6,13 @@ used, English elsewhere.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from chat_app import schemas
 from chat_app.dependencies import Caller, RunningCore, error_responses
 from chat_app.errors import spanish_room_errors
-from chat_app.json_route import JsonBytes, JsonRoute, json_response
-from chat_app.parameters import documents, reads
+from chat_app.json_route import JsonBytes, JsonRoute, json_response, model_response
 
 router = APIRouter(prefix="/api/rooms", tags=["rooms"], route_class=JsonRoute)
 
@@ -44,20 +43,20 @@ async def update_room(caller: Caller, room_id: schemas.PathId, body: schemas.Roo
     return JsonBytes(await caller.update_room(room_id, body.changes()))
 
 
-@router.post("/{room_id}/join", responses=error_responses(404))
-async def join_room(caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
+@router.post("/{room_id}/join", response_model=schemas.RoomNotice, responses=error_responses(404))
+async def join_room(caller: Caller, room_id: schemas.PathId) -> JsonBytes:
     """Become a member of a public room. Whatever body is sent is ignored."""
     with spanish_room_errors(room_id):
         joined = await caller.join_room(room_id)
     text = "Te has unido a la sala exitosamente" if joined else "Ya estás en esta sala"
-    return schemas.RoomNotice(message=text, room_id=room_id)
+    return model_response(schemas.RoomNotice(message=text, room_id=room_id))
 
 
-@router.post("/{room_id}/leave", responses=error_responses(404))
-async def leave_room(caller: Caller, room_id: schemas.PathId) -> schemas.RoomNotice:
+@router.post("/{room_id}/leave", response_model=schemas.RoomNotice, responses=error_responses(404))
+async def leave_room(caller: Caller, room_id: schemas.PathId) -> JsonBytes:
     """Stop being a member of a room."""
     await caller.leave_room(room_id)
-    return schemas.RoomNotice(message="Successfully left room", room_id=room_id)
+    return model_response(schemas.RoomNotice(message="Successfully left room", room_id=room_id))
 
 
 @router.get("/{room_id}/members", response_model=list[schemas.User], responses=error_responses(404))
@@ -72,20 +71,18 @@ async def add_room_member(caller: Caller, room_id: schemas.PathId, body: schemas
     return JsonBytes(await caller.add_room_member(room_id, user_id=body.user_id, username=body.username))
 
 
-@router.get(
-    "/{room_id}/messages",
-    response_model=list[schemas.Message],
-    responses=error_responses(404, 501),
-    openapi_extra=documents(schemas.HistoryPart, "room_id"),
-)
-async def list_messages(
-    caller: Caller, part: Annotated[schemas.HistoryPart, Depends(reads(schemas.HistoryPart))]
+@router.get("/{room_id}/messages", response_model=list[schemas.Message], responses=error_responses(404, 501))
+async def list_messages(  # noqa: PLR0913, PLR0917 - as many as the route has
+    caller: Caller,
+    room_id: schemas.PathId,
+    skip: schemas.Skip = 0,
+    limit: schemas.Limit = 50,
+    before_seq: schemas.Seq | None = None,
+    after_seq: schemas.Seq | None = None,
 ) -> Response:
-    """The history of a room, newest first; with ``after_seq`` oldest first."""
-    with spanish_room_errors(part.room_id):
-        answer = await caller.list_messages(
-            part.room_id, skip=part.skip, limit=part.limit, before_seq=part.before_seq, after_seq=part.after_seq
-        )
+    """The history of a room, newest first; with ``after_seq`` oldest first. With a place, ``skip`` means nothing."""
+    with spanish_room_errors(room_id):
+        answer = await caller.list_messages(room_id, skip=skip, limit=limit, before_seq=before_seq, after_seq=after_seq)
     return json_response(answer)
 
 
@@ -125,10 +122,11 @@ async def edit_message(
 
 
 @router.delete("/{room_id}/messages/{message_id}", status_code=204, responses=error_responses(404, 501))
-async def delete_message(caller: Caller, room_id: schemas.PathId, message_id: schemas.PathId) -> None:
+async def delete_message(caller: Caller, room_id: schemas.PathId, message_id: schemas.PathId) -> Response:
     """Delete a message of one's own, or as the owner of the room any; deleting it again changes nothing."""
     with spanish_room_errors(room_id):
         await caller.delete_message(room_id, message_id)
+    return Response(status_code=204)
 
 
 @router.get("/{room_id}/changes", response_model=list[schemas.MessageChange], responses=error_responses(404, 501))

@@ -13,7 +13,7 @@ from chat_app.core.config import Settings
 from chat_app.dependencies import Caller, RunningCore, ServiceSettings, error_responses
 from chat_app.errors import answer_of
 from chat_app.file_transfer import conditions, download_response, receive_form
-from chat_app.json_route import JsonBytes, JsonRoute
+from chat_app.json_route import JsonBytes, JsonRoute, model_response
 
 _MEGABYTE = 1024 * 1024
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -80,17 +80,19 @@ async def list_files(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limi
     return JsonBytes(b'{"files":%b,"total":%d,"skip":%d,"limit":%d}' % (files, total, skip, limit))
 
 
-@router.get("/types/allowed", responses=error_responses(authenticated=False))
-async def list_allowed_types(settings: ServiceSettings) -> schemas.AllowedTypes:
+@router.get("/types/allowed", response_model=schemas.AllowedTypes, responses=error_responses(authenticated=False))
+async def list_allowed_types(settings: ServiceSettings) -> JsonBytes:
     """What may be uploaded; no token is needed."""
     megabytes = settings.max_file_size / _MEGABYTE
     groups: dict[str, list[str]] = {"documents": [], "images": [], "audio": [], "video": []}
     for media_type, group in MEDIA_TYPES:
         groups[group].append(media_type)
-    return schemas.AllowedTypes(
-        allowed_types=[media_type for media_type, _ in MEDIA_TYPES],
-        max_file_size_mb=int(megabytes) if megabytes.is_integer() else round(megabytes, 2),
-        categories=schemas.FileCategories(**groups),
+    return model_response(
+        schemas.AllowedTypes(
+            allowed_types=[media_type for media_type, _ in MEDIA_TYPES],
+            max_file_size_mb=int(megabytes) if megabytes.is_integer() else round(megabytes, 2),
+            categories=schemas.FileCategories(**groups),
+        )
     )
 
 
@@ -117,10 +119,10 @@ async def download_file(request: Request, caller: Caller, file_id: schemas.PathI
 
 
 @router.delete("/{file_id}", response_model=schemas.Notice, responses=error_responses(404))
-async def delete_file(caller: Caller, file_id: schemas.PathId) -> schemas.Notice:
+async def delete_file(caller: Caller, file_id: schemas.PathId) -> JsonBytes:
     """Delete a file of one's own; messages that carry it stay, without it."""
     await caller.delete_file(file_id)
-    return schemas.Notice(message="Archivo eliminado exitosamente")
+    return model_response(schemas.Notice(message="Archivo eliminado exitosamente"))
 
 
 async def _begin(request: Request, caller: _native.Caller, settings: Settings, *, multiple: bool) -> _native.Upload:

@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 use crate::answer::{History, JsonAnswer};
 use crate::arguments::{self, RowNumber};
 use crate::files::{Download, Upload, download_request};
-use crate::runtime::use_case;
+use crate::runtime::{answered_use_case, use_case};
 
 #[pyclass(frozen, module = "chat_app._native")]
 #[derive(Debug)]
@@ -213,7 +213,18 @@ impl Caller {
             ),
             None => None,
         };
-        json!(self, py, chat, identity => chat.send_message(&identity, room_id.0, content, file_id, client_id))
+        let (service, bearer) = (Arc::clone(&self.service), self.bearer.clone());
+        answered_use_case(py, &self.service, |answer| async move {
+            let give = |result: Result<Vec<u8>, _>| answer.give(result.map(JsonAnswer));
+            let chat = service.chat();
+            match chat.authenticate(&bearer).await {
+                Ok(identity) => {
+                    chat.send_message(identity, room_id.0, content, file_id, client_id, give)
+                        .await;
+                }
+                Err(error) => give(Err(error)),
+            }
+        })
     }
 
     fn mark_read<'py>(

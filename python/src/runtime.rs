@@ -5,6 +5,7 @@
 //! so the interpreter can go away whenever it likes.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 use chat_server::{Service, ServiceError};
@@ -49,12 +50,57 @@ where
     T: for<'any> IntoPyObject<'any> + Send + 'static,
 {
     let (future, completion) = completions::expect(py)?;
-    if service.has_embedded_database() {
-        requests::begin(RUNTIME.handle(), complete(work, completion));
-    } else {
-        RUNTIME.spawn(complete(work, completion));
-    }
+    begin(service, complete(work, completion));
     Ok(future)
+}
+
+/// Like `use_case`, for one that hands on the duty to answer instead of waiting itself:
+/// one change of thread less.
+pub(crate) fn answered_use_case<'py, F, T>(
+    py: Python<'py>,
+    service: &Service,
+    work: impl FnOnce(Answer<T>) -> F,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = ()> + Send + 'static,
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    let (future, completion) = completions::expect(py)?;
+    begin(service, work(Answer::new(completion)));
+    Ok(future)
+}
+
+fn begin(service: &Service, work: impl Future<Output = ()> + Send + 'static) {
+    if service.has_embedded_database() {
+        requests::begin(RUNTIME.handle(), work);
+    } else {
+        RUNTIME.spawn(work);
+    }
+}
+
+/// The duty to answer an awaitable.
+pub(crate) struct Answer<T> {
+    completion: Completion,
+    result: PhantomData<fn(T)>,
+}
+
+impl<T> Answer<T>
+where
+    T: for<'any> IntoPyObject<'any> + Send + 'static,
+{
+    fn new(completion: Completion) -> Self {
+        Self {
+            completion,
+            result: PhantomData,
+        }
+    }
+
+    pub(crate) fn give(self, result: Result<T, ServiceError>) {
+        self.completion.deliver(move |py| match result {
+            Ok(value) => value.into_py_any(py),
+            Err(error) => Err(to_exception(py, &error)),
+        });
+    }
 }
 
 /// Runs something on the runtime; Python awaits its result on the running event loop.
@@ -87,11 +133,8 @@ async fn complete<T>(work: impl Future<Output = Result<T, ServiceError>>, comple
 where
     T: for<'any> IntoPyObject<'any> + Send + 'static,
 {
-    let result = work.await;
-    completion.deliver(move |py| match result {
-        Ok(value) => value.into_py_any(py),
-        Err(error) => Err(to_exception(py, &error)),
-    });
+    let answer = Answer::new(completion);
+    answer.give(work.await);
 }
 
 /// Runs a use case and waits for it here, with the interpreter free for others.

@@ -11,7 +11,7 @@ use chat_database::{FileDetails, NewMessage, Page, RoomDetails, Stored, StoredMe
 use chat_hub::{Profile, Publication};
 use chat_protocol::ids::{FileId, RoomId, Seq, UserId};
 use chat_protocol::{ClientId, FileSummary, MessageDraft, Sender, ServerFrame};
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
 use crate::accounts::{Identity, profile_of};
 use crate::answers::{MessageHead, RoomAnswer, UserAnswer, push_message, to_json};
@@ -49,6 +49,36 @@ struct Posting {
     content: String,
     file: Option<FileSummary>,
     client_id: Option<ClientId>,
+}
+
+/// What the answer to a new message is made of, but for what storing it adds.
+struct SentMessage {
+    sender: User,
+    room: RoomDetails,
+    file: Option<(FileDetails, FileLinks)>,
+    // Encoded before the message is stored: the writer's thread answers.
+    sender_json: Vec<u8>,
+    room_json: Vec<u8>,
+}
+
+impl SentMessage {
+    fn answer(&self, stored: &Stored) -> Vec<u8> {
+        let head = MessageHead {
+            content: &stored.content,
+            room_id: self.room.room.id,
+            id: stored.id,
+            sender_id: self.sender.id,
+            file_id: self.file.as_ref().map(|(details, _)| details.file.id),
+            created_at: Some(stored.created_at),
+            seq: stored.seq,
+            edited_at: None,
+            deleted_at: None,
+        };
+        let file = self.file.as_ref().map(|(details, links)| (details, links));
+        let mut text = Vec::with_capacity(self.room_json.len() + EXPECTED_BYTES_WITHOUT_ROOM);
+        push_message(&mut text, &head, &self.sender_json, &self.room_json, file);
+        text
+    }
 }
 
 /// The JSON array of a history page, made piece by piece. Every item repeats the
@@ -169,66 +199,63 @@ impl Chat {
         ))
     }
 
-    /// Stores a message exactly as given and publishes it; gives Message. With a
-    /// `client_id` that the sender used before, gives that message as it is now.
+    /// Stores a message exactly as given and publishes it. `answer` is given Message, once and on
+    /// the thread that has stored it; with a `client_id` that the sender used before, it is given
+    /// that message as it is now.
     ///
     /// # Errors
     /// `RoomNotFound`, `RoomAccessDenied`, `FileNotFound`, `FileAccessDenied`;
     /// `MessageNotFound` if the earlier message is gone.
     pub async fn send_message(
-        &self,
-        identity: &Identity,
+        self: &Arc<Self>,
+        identity: Identity,
         room_id: i64,
         content: String,
         file_id: Option<i64>,
         client_id: Option<ClientId>,
-    ) -> Result<Vec<u8>, ServiceError> {
-        let details = self.accessible_details(room_id, identity.user_id()).await?;
-        let sender = &identity.user;
-        let file = self.attachment(file_id, identity.user_id()).await?;
+        answer: impl FnOnce(Result<Vec<u8>, ServiceError>) + Send + 'static,
+    ) {
+        let sent = match self.allow_message(identity, room_id, file_id).await {
+            Ok(sent) => sent,
+            Err(error) => return answer(Err(error)),
+        };
+        let file = sent.file.as_ref();
         let posting = Posting {
-            sender: Arc::new(profile_of(sender)),
-            room_id: details.room.id,
+            sender: Arc::new(profile_of(&sent.sender)),
+            room_id: sent.room.room.id,
             content,
-            file: file
-                .as_ref()
-                .map(|(details, links)| summary_of(details, links.clone())),
+            file: file.map(|(details, links)| summary_of(details, links.clone())),
             client_id,
         };
-        let (outcome, stored) = oneshot::channel();
-        self.store_and_publish(
-            posting,
-            Box::new(move |result| {
-                // Nobody waits any more if the request was cancelled.
-                let _ = outcome.send(result);
-            }),
-        )
-        .await;
-        let stored = stored.await.map_err(|_| ServiceError::NotRunning)??;
-        if stored.is_repeat {
-            let message = self.message_as_it_is(&details, stored.seq).await?;
-            return Ok(self.message_answer(&message, &details).await);
-        }
-        let head = MessageHead {
-            content: &stored.content,
-            room_id: details.room.id,
-            id: stored.id,
-            sender_id: sender.id,
-            file_id: file.as_ref().map(|(details, _)| details.file.id),
-            created_at: Some(stored.created_at),
-            seq: stored.seq,
-            edited_at: None,
-            deleted_at: None,
+        let (chat, runtime) = (Arc::clone(self), Handle::current());
+        let outcome = move |result: Result<Stored, ServiceError>| match result {
+            Ok(stored) if stored.is_repeat => {
+                // Not here: the writer must not wait for the database.
+                runtime.spawn(async move {
+                    answer(chat.repeat_answer(&sent.room, stored.seq).await);
+                });
+            }
+            Ok(stored) => answer(Ok(sent.answer(&stored))),
+            Err(error) => answer(Err(error)),
         };
-        let mut text = Vec::new();
-        push_message(
-            &mut text,
-            &head,
-            &to_json(&UserAnswer::from(sender)),
-            &to_json(&RoomAnswer::from(&details)),
-            file.as_ref().map(|(details, links)| (details, links)),
-        );
-        Ok(text)
+        self.store_and_publish(posting, Box::new(outcome)).await;
+    }
+
+    async fn allow_message(
+        &self,
+        identity: Identity,
+        room_id: i64,
+        file_id: Option<i64>,
+    ) -> Result<SentMessage, ServiceError> {
+        let user = identity.user_id();
+        let room = self.accessible_details(room_id, user).await?;
+        Ok(SentMessage {
+            file: self.attachment(file_id, user).await?,
+            sender_json: to_json(&UserAnswer::from(&identity.user)),
+            sender: identity.user,
+            room_json: to_json(&RoomAnswer::from(&room)),
+            room,
+        })
     }
 
     /// Stores and publishes a message of a connected user; `outcome` is called once.
@@ -274,22 +301,20 @@ impl Chat {
         Ok(Some((details, links)))
     }
 
-    /// A message that was sent before; it may have been edited or deleted since.
-    async fn message_as_it_is(
+    /// Message that was sent before; it may have been edited or deleted since.
+    async fn repeat_answer(
         &self,
         room: &RoomDetails,
         seq: Option<i64>,
-    ) -> Result<StoredMessage, ServiceError> {
+    ) -> Result<Vec<u8>, ServiceError> {
         let seq = seq.ok_or(ServiceError::MessageNotFound)?;
         let known = room.members.clone();
         let messages = self
             .database
             .list_messages_after(room.room.id, seq - 1, Some(seq), 1, known)
             .await?;
-        messages
-            .into_iter()
-            .next()
-            .ok_or(ServiceError::MessageNotFound)
+        let message = messages.first().ok_or(ServiceError::MessageNotFound)?;
+        Ok(self.message_answer(message, room).await)
     }
 
     /// Message, by itself.

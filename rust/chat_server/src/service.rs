@@ -185,7 +185,7 @@ impl Service {
     }
 
     /// The use cases.
-    pub fn chat(&self) -> &Chat {
+    pub fn chat(&self) -> &Arc<Chat> {
         &self.chat
     }
 

@@ -6,15 +6,14 @@ request is not one of uvicorn's, or its connection is no plain socket, the body 
 """
 
 import os
-import sys
-from typing import Any
 
 from starlette.requests import Request
+
+from chat_app.uvicorn_cycle import cycle_of
 
 # For less than this, keeping the connection is worth more.
 _MIN_BYTES = 256 * 1024
 _CLOSE = (b"connection", b"close")
-_IMPLEMENTATIONS = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h11_impl")
 
 
 def take_rest(request: Request) -> tuple[bytes, int, int] | None:
@@ -22,9 +21,9 @@ def take_rest(request: Request) -> tuple[bytes, int, int] | None:
 
     None if the body has to be read as usual. The descriptor belongs to the caller.
     """
-    cycle: Any = getattr(request.receive, "__self__", None)
+    cycle = cycle_of(request.receive)
     length = request.headers.get("content-length", "")
-    if not (_is_of_uvicorn(cycle) and length.isascii() and length.isdigit()):
+    if cycle is None or not (length.isascii() and length.isdigit()):
         return None
     transport = cycle.transport
     socket = transport.get_extra_info("socket")
@@ -48,8 +47,3 @@ def take_rest(request: Request) -> tuple[bytes, int, int] | None:
     cycle.scope["headers"] = [*cycle.scope["headers"], _CLOSE]
     start, cycle.body = bytes(cycle.body), type(cycle.body)()
     return start, descriptor, rest
-
-
-def _is_of_uvicorn(cycle: Any) -> bool:
-    modules = (sys.modules.get(name) for name in _IMPLEMENTATIONS)
-    return any(module is not None and type(cycle) is module.RequestResponseCycle for module in modules)

@@ -11,12 +11,18 @@ from starlette.types import Receive, Scope, Send
 
 from chat_app._native import HistoryChunks
 from chat_app.parameters import Parameters
+from chat_app.single_write import single_write
 
 
 class JsonBytes(Response):
     """An answer that is JSON already."""
 
     media_type = "application/json"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with single_write(receive):
+            await super().__call__(scope, receive, send)
 
 
 def json_response(answer: bytes | HistoryChunks) -> Response:

@@ -1,13 +1,16 @@
 //! JSON answers in the shapes of contract section 4, keys in its order.
 
-use chat_database::{
-    ChangedMessage, FileDetails, OwnRoom, Reading, RoomDetails, StoredMessage, User,
-};
+mod rooms;
+
+use chat_database::{ChangedMessage, FileDetails, StoredMessage, User};
 use chat_protocol::format_rest_time;
 use chat_protocol::ids::{FileId, MessageId, RoomId, UserId};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
+pub(crate) use self::rooms::{
+    People, ReadingAnswer, own_rooms_to_json, room_to_json, rooms_to_json,
+};
 use crate::files::FileLinks;
 
 /// The JSON text of an answer.
@@ -45,79 +48,6 @@ impl<'a> From<&'a User> for UserAnswer<'a> {
             is_active: user.is_active,
             created_at: user.created_at,
             updated_at: user.updated_at,
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(crate) struct RoomAnswer<'a> {
-    name: &'a str,
-    description: Option<&'a str>,
-    is_private: bool,
-    id: RoomId,
-    owner_id: Option<UserId>,
-    #[serde(serialize_with = "rest_time")]
-    created_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "rest_time")]
-    updated_at: Option<DateTime<Utc>>,
-    owner: Option<UserAnswer<'a>>,
-    members: Vec<UserAnswer<'a>>,
-}
-
-/// A room of the caller.
-#[derive(Serialize)]
-pub(crate) struct OwnRoomAnswer<'a> {
-    #[serde(flatten)]
-    room: RoomAnswer<'a>,
-    /// Absent where it is not known.
-    #[serde(flatten)]
-    reading: Option<ReadingAnswer>,
-}
-
-/// How far the caller has read in a room.
-#[derive(Serialize)]
-pub(crate) struct ReadingAnswer {
-    last_seq: i64,
-    last_read_seq: i64,
-    unread_count: i64,
-}
-
-impl From<Reading> for ReadingAnswer {
-    fn from(reading: Reading) -> Self {
-        Self {
-            last_seq: reading.last_seq,
-            last_read_seq: reading.last_read_seq,
-            unread_count: reading.unread(),
-        }
-    }
-}
-
-impl<'a> From<&'a OwnRoom> for OwnRoomAnswer<'a> {
-    fn from(own: &'a OwnRoom) -> Self {
-        Self {
-            room: RoomAnswer::from(&own.details),
-            reading: own.reading.map(ReadingAnswer::from),
-        }
-    }
-}
-
-impl<'a> From<&'a RoomDetails> for RoomAnswer<'a> {
-    fn from(details: &'a RoomDetails) -> Self {
-        let room = &details.room;
-        Self {
-            name: &room.name,
-            description: room.description.as_deref(),
-            is_private: room.is_private,
-            id: room.id,
-            owner_id: room.owner_id,
-            created_at: room.created_at,
-            updated_at: room.updated_at,
-            owner: details.owner.as_deref().map(UserAnswer::from),
-            members: details
-                .members
-                .iter()
-                .map(|member| UserAnswer::from(&**member))
-                .collect(),
         }
     }
 }
@@ -169,8 +99,8 @@ pub(crate) fn push_message(
     file: Option<(&FileDetails, &FileLinks)>,
 ) {
     push_json(text, head);
-    text.pop();
-    text.extend_from_slice(b",\"sender\":");
+    rooms::reopen(text);
+    text.extend_from_slice(b"\"sender\":");
     text.extend_from_slice(sender);
     text.extend_from_slice(b",\"room\":");
     text.extend_from_slice(room);

@@ -14,7 +14,7 @@ use chat_protocol::{ClientId, FileSummary, MessageDraft, Sender, ServerFrame};
 use tokio::runtime::Handle;
 
 use crate::accounts::{Identity, profile_of};
-use crate::answers::{MessageHead, RoomAnswer, UserAnswer, push_message, to_json};
+use crate::answers::{MessageHead, People, UserAnswer, push_message, room_to_json, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
 use crate::files::{FileLinks, summary_of};
@@ -86,8 +86,7 @@ impl SentMessage {
 #[derive(Debug)]
 pub struct HistoryAnswer {
     room: Vec<u8>,
-    /// The senders so far, encoded.
-    senders: HashMap<UserId, Vec<u8>>,
+    senders: People,
     /// Of the files that messages of the page carry.
     links: HashMap<FileId, FileLinks>,
     messages: std::vec::IntoIter<StoredMessage>,
@@ -105,7 +104,7 @@ impl HistoryAnswer {
     fn new(room: Vec<u8>, links: HashMap<FileId, FileLinks>, messages: Vec<StoredMessage>) -> Self {
         Self {
             room,
-            senders: HashMap::new(),
+            senders: People::default(),
             links,
             messages: messages.into_iter(),
             state: HistoryState::Start,
@@ -143,10 +142,7 @@ impl Iterator for HistoryAnswer {
             }
             self.state = HistoryState::Between;
             let head = MessageHead::from(&message);
-            let sender = self
-                .senders
-                .entry(message.sender.id)
-                .or_insert_with(|| to_json(&UserAnswer::from(&*message.sender)));
+            let sender = self.senders.encode(&message.sender);
             let file = message.file.as_ref().and_then(|details| {
                 let links = self.links.get(&details.file.id)?;
                 Some((details, links))
@@ -192,11 +188,7 @@ impl Chat {
         for file in messages.iter().filter_map(|message| message.file.as_ref()) {
             links.insert(file.file.id, self.files.links(&file.file).await);
         }
-        Ok(HistoryAnswer::new(
-            to_json(&RoomAnswer::from(&details)),
-            links,
-            messages,
-        ))
+        Ok(HistoryAnswer::new(room_to_json(&details), links, messages))
     }
 
     /// Stores a message exactly as given and publishes it. `answer` is given Message, once and on
@@ -253,7 +245,7 @@ impl Chat {
             file: self.attachment(file_id, user).await?,
             sender_json: to_json(&UserAnswer::from(&identity.user)),
             sender: identity.user,
-            room_json: to_json(&RoomAnswer::from(&room)),
+            room_json: room_to_json(&room),
             room,
         })
     }
@@ -332,7 +324,7 @@ impl Chat {
             &mut text,
             &MessageHead::from(message),
             &to_json(&UserAnswer::from(&*message.sender)),
-            &to_json(&RoomAnswer::from(room)),
+            &room_to_json(room),
             file.as_ref().map(|(details, links)| (*details, links)),
         );
         text

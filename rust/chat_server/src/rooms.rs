@@ -7,7 +7,7 @@ use chat_protocol::ids::{RoomId, UserId};
 use serde::Serialize;
 
 use crate::accounts::Identity;
-use crate::answers::{OwnRoomAnswer, RoomAnswer, UserAnswer, to_json};
+use crate::answers::{UserAnswer, own_rooms_to_json, room_to_json, rooms_to_json, to_json};
 use crate::chat::Chat;
 use crate::error::ServiceError;
 
@@ -44,8 +44,7 @@ impl Chat {
     /// Only of the database.
     pub async fn list_rooms_of_user(&self, identity: &Identity) -> Result<Vec<u8>, ServiceError> {
         let rooms = self.database.list_rooms_of_user(identity.user_id()).await?;
-        let answers: Vec<_> = rooms.iter().map(OwnRoomAnswer::from).collect();
-        Ok(to_json(&answers))
+        Ok(own_rooms_to_json(&rooms))
     }
 
     /// Creates a room with the caller as owner and first member; gives Room.
@@ -65,9 +64,7 @@ impl Chat {
             is_private,
             owner_id: identity.user_id(),
         };
-        Ok(to_json(&RoomAnswer::from(
-            &self.database.create_room(room).await?,
-        )))
+        Ok(room_to_json(&self.database.create_room(room).await?))
     }
 
     /// Room, for whoever has access.
@@ -80,7 +77,7 @@ impl Chat {
         room_id: i64,
     ) -> Result<Vec<u8>, ServiceError> {
         let details = self.accessible_details(room_id, identity.user_id()).await?;
-        Ok(to_json(&RoomAnswer::from(&details)))
+        Ok(room_to_json(&details))
     }
 
     /// Changes a room; gives Room. If it is private now, sockets of people without access are closed.
@@ -101,7 +98,7 @@ impl Chat {
             let allowed = members.chain(details.room.owner_id).collect();
             self.hub.revoke_room_except(details.room.id, allowed);
         }
-        Ok(to_json(&RoomAnswer::from(&details)))
+        Ok(room_to_json(&details))
     }
 
     /// Makes the caller a member; false if already one.
@@ -269,8 +266,4 @@ impl Chat {
             Err(ServiceError::NotRoomOwner)
         }
     }
-}
-
-fn rooms_to_json(rooms: &[RoomDetails]) -> Vec<u8> {
-    to_json(&rooms.iter().map(RoomAnswer::from).collect::<Vec<_>>())
 }

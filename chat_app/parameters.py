@@ -1,8 +1,8 @@
 """What an endpoint asks for, and how it is read from a request.
 
 The framework describes the API from the same signatures and could read them too, but it looks at every parameter anew
-for each request, which was two thirds of what sending a message cost in the application. Here a signature is looked at
-once, and path, query, headers and body are the fields of one model.
+for each request, which was three fifths of what sending a message cost in the application. Here a signature is looked
+at once, and path, query, headers and body are the fields of one model.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from fastapi import params
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 from starlette.requests import Request
 
 from chat_app._native import Caller
@@ -38,28 +38,19 @@ class Parameters:
         self._places: dict[str, str] = {}
         fields: list[tuple[str, str, Any]] = []
         for name, parameter in inspect.signature(endpoint).parameters.items():
-            kind, *marks = get_args(parameter.annotation) or (parameter.annotation,)
-            if parameter.annotation is Request:
+            annotation, default = parameter.annotation, parameter.default
+            if annotation is Request:
                 self._request_name = name
-                continue
-            if (dependency := _dependency(marks)) is not None:
+            elif (dependency := _dependency(annotation)) is not None:
                 self._dependencies.append((name, dependency))
-                continue
-            if inspect.isclass(kind) and issubclass(kind, BaseModel):
-                place, alias = "body", _BODY
-            elif name in path_names:
-                place, alias = "path", name
-            elif any(isinstance(mark, params.Header) for mark in marks):
-                place, alias = "header", name.replace("_", "-")
             else:
-                place, alias = "query", name
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            self._places[alias] = place
-            fields.append((place, name, (parameter.annotation, Field(default, alias=alias))))
+                place, alias = _place(name, annotation, path_names)
+                self._places[alias] = place
+                field = Field(... if default is inspect.Parameter.empty else default, alias=alias)
+                fields.append((place, name, (annotation, field)))
         # Errors are reported in this order.
         fields.sort(key=lambda field: _PLACES.index(field[0]))
-        config = ConfigDict(from_attributes=True)
-        self._model = create_model("Parameters", __config__=config, **{name: field for _, name, field in fields})
+        self._model = create_model("Parameters", **{name: field for _, name, field in fields})
         self._in_query = self._at("query")
         self._in_headers = self._at("header")
         self._has_body = _BODY in self._places
@@ -92,6 +83,7 @@ class Parameters:
         if self._in_headers:
             _pick(given, self._in_headers, request.headers)
         try:
+            # From attributes, as the framework does: clients know the texts of its errors.
             arguments |= vars(self._model.model_validate(given, from_attributes=True))
         except ValidationError as invalid:
             for argument in arguments.values():
@@ -114,8 +106,19 @@ class Parameters:
         return {**error, "loc": (alias, *rest) if place == "body" else (place, alias, *rest)}
 
 
-def _dependency(marks: list[Any]) -> Callable[[Request], Awaitable[Any]] | None:
-    return next((mark.dependency for mark in marks if isinstance(mark, params.Depends)), None)
+def _dependency(annotation: Any) -> Callable[[Request], Awaitable[Any]] | None:
+    return next((mark.dependency for mark in get_args(annotation) if isinstance(mark, params.Depends)), None)
+
+
+def _place(name: str, annotation: Any, path_names: Container[str]) -> tuple[str, str]:
+    """Where a parameter stands, and under which name."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return "body", _BODY
+    if name in path_names:
+        return "path", name
+    if any(isinstance(mark, params.Header) for mark in get_args(annotation)):
+        return "header", name.replace("_", "-")
+    return "query", name
 
 
 def _pick(given: dict[str, Any], names: tuple[str, ...], values: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -166,17 +166,15 @@ class ChatApplication(FastAPI):
         self.title = settings.app_name
         self.state.settings = settings
         self.openapi_schema = None
-        self.user_middleware = [
-            Middleware(
-                ContractCORSMiddleware,
-                allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"],
-                allow_headers=["*"],
-                allow_credentials=True,
-            ),
-            Middleware(ErrorBoundary),
-        ]
-        self.middleware_stack = self.build_middleware_stack()
+        # The framework's usual layers do some of this once more, and each costs every message of every answer.
+        self.middleware_stack = ContractCORSMiddleware(
+            # Routes of the framework's own class need its stack.
+            ErrorBoundary(AsyncExitStackMiddleware(self.router)),
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"],
+            allow_headers=["*"],
+            allow_credentials=True,
+        )
 
     def _start_without_lifespan(self) -> bool:
         """Start on behalf of the first request; False if that is not possible now.

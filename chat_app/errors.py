@@ -5,12 +5,11 @@ inside the service: a text for operators is logged instead, once.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -132,14 +131,6 @@ def unavailable_response() -> Response:
     return _respond(_UNAVAILABLE)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Register the handlers below; whatever they do not know reaches ``ErrorBoundary``."""
-    app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(ChatError, _on_chat_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-
-
 async def _on_api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return _respond(error.answer)
@@ -186,11 +177,19 @@ def _respond(answer: ErrorAnswer) -> Response:
     return JSONResponse({"detail": answer.detail}, answer.status, dict(answer.headers))
 
 
-class ErrorBoundary:
-    """Turns what nobody handled into the generic 500.
+_HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    ApiError: _on_api_error,
+    ChatError: _on_chat_error,
+    HTTPException: _on_http_exception,
+    RequestValidationError: _on_validation_error,
+}
 
-    It sits inside the CORS middleware: Starlette's own place for this is outside, and a browser would be told about
-    a CORS problem instead of the error.
+
+class ErrorBoundary:
+    """Answers whatever goes wrong, with the generic 500 where no handler above knows it.
+
+    It sits inside the CORS middleware: Starlette's own place for a 500 is outside, and a browser would be told about a
+    CORS problem instead of the error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -210,9 +209,20 @@ class ErrorBoundary:
 
         try:
             await self.app(scope, receive, observe)
-        except Exception:
+        except Exception as error:
             if started:
                 # Half an answer is out: the server logs this and drops the connection.
                 raise
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            await _respond(_INTERNAL)(scope, receive, send)
+            response = await _answer_to(error, Request(scope, receive))
+            await response(scope, receive, send)
+
+
+async def _answer_to(error: Exception, request: Request) -> Response:
+    handler = next((_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS), None)
+    if handler is not None:
+        try:
+            return await handler(request, error)
+        except Exception as failure:  # noqa: BLE001 - it is logged below
+            error = failure
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _respond(_INTERNAL)

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from chat_app._native import HistoryChunks
 from chat_app.parameters import Parameters
-from chat_app.single_write import single_write
+from chat_app.single_write import send_at_once
 
 
 class JsonBytes(Response):
@@ -21,8 +21,7 @@ class JsonBytes(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        with single_write(receive):
-            await super().__call__(scope, receive, send)
+        await send_at_once(super().__call__, scope, receive, send)
 
 
 def json_response(answer: bytes | HistoryChunks) -> Response:

@@ -6,7 +6,6 @@ Importing this reads no settings, opens nothing and cannot fail; see ``chat_app.
 from starlette.routing import BaseRoute
 
 from chat_app.application import ChatApplication
-from chat_app.errors import install_error_handlers
 from chat_app.routers import rooms, service, uploads, users, websockets
 
 # What clients ask for most, the most expensive first.
@@ -21,7 +20,6 @@ def create_app(*, conformance: tuple[float, float] | None = None) -> ChatApplica
         description="API backend para IzpoChat - Chat en tiempo real con soporte para archivos",
         version=service.VERSION,
     )
-    install_error_handlers(app)
     for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
         # Not include_router: behind it every request goes through the routes of each router, and twice through its own.
         app.router.routes.extend(router.routes)

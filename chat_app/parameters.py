@@ -8,6 +8,7 @@ at once, and path, query, headers and body are the fields of one model.
 import inspect
 from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any, get_args
+from urllib.parse import parse_qsl
 
 from fastapi import params
 from fastapi.exceptions import RequestValidationError
@@ -79,7 +80,9 @@ class Parameters:
         if not self._places:
             return arguments
         if self._in_query:
-            _pick(given, self._in_query, request.query_params)
+            # Of a name that is there more than once, the last value.
+            query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            _pick(given, self._in_query, query)
         if self._in_headers:
             _pick(given, self._in_headers, request.headers)
         try:

@@ -4,11 +4,9 @@ uvicorn writes the head when it is told of it and the body when it is told of th
 and a wake-up of the client of its own.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from starlette.types import Receive
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_app.uvicorn_cycle import cycle_of
 
@@ -16,21 +14,16 @@ from chat_app.uvicorn_cycle import cycle_of
 _MAX_COPIED_BYTES = 16 * 1024
 
 
-@contextmanager
-def single_write(receive: Receive) -> Iterator[None]:
-    """While an answer is sent, all of it: its head waits for the first piece of its body.
-
-    Args:
-        receive: of the request.
-    """
+async def send_at_once(response: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a response, all of it: its head waits for the first piece of its body."""
     cycle = cycle_of(receive)
     if cycle is None:
-        yield
+        await response(scope, receive, send)
         return
     transport = cycle.transport
     cycle.transport = held = _HeldHead(transport)
     try:
-        yield
+        await response(scope, receive, send)
     finally:
         cycle.transport = transport
         held.flush()

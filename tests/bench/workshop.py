@@ -42,7 +42,8 @@ class Workshop:
     folder: Path
     stack: ExitStack
     notes: list[str] = field(default_factory=list)
-    client_loads: list[float] = field(default_factory=list)
+    # Share of a core that the client needed, and in which turn.
+    client_loads: list[tuple[float, str]] = field(default_factory=list)
 
     @cached_property
     def postgres(self) -> DurableCluster:
@@ -96,11 +97,15 @@ class Workshop:
                         continue
                     result = client.load(seconds, load)
                     results[name][label].append(result)
-                    self.client_loads.append(result["client_cpu_seconds"] / result["seconds"])
+                    self.note_client_load(f"{name}, {label}", result)
         for name, by_load in results.items():
             for label, turns in by_load.items():
                 show(f"{name}, {label}", turns)
         return results
+
+    def note_client_load(self, turn: str, result: Result) -> None:
+        """Remember what the client needed in one turn."""
+        self.client_loads.append((result["client_cpu_seconds"] / result["seconds"], turn))
 
 
 def _is_hopeless(name: str, results: dict[str, list[Result]]) -> bool:

@@ -32,7 +32,8 @@ def measure(workshop: Workshop) -> list[Row]:
     ):
         load = open_loop(RELAYED_PER_SECOND / 2, 1)
         results = [client.load(SECONDS, load, content_bytes=CONTENT_BYTES) for _ in range(ROUNDS)]
-    workshop.client_loads += [result["client_cpu_seconds"] / result["seconds"] for result in results]
+    for result in results:
+        workshop.note_client_load("signalling", result)
     show(OURS, results)
     figure = latency(results, "p99_ms")
     name = f"signalling, {RELAYED_PER_SECOND:,} relayed/s in {CALLS} calls of two: round trip p99 ms"

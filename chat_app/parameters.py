@@ -80,7 +80,7 @@ class Parameters:
         if not self._places:
             return arguments
         if self._in_query:
-            # Of a name that is there more than once, the last value.
+            # The last value of each name, as in query_params, whose get raises and catches for every absent name.
             query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
             _pick(given, self._in_query, query)
         if self._in_headers:

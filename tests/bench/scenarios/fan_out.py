@@ -17,7 +17,7 @@ from workshop import OURS, POSTGRES, Workshop, cpu_micros, per_second
 USERS = 50
 SENDERS = 4
 ROUNDS = 3
-# Single turns differ by up to half, and a round of the smaller room is short.
+# Single turns differ by more than half, and a round of the smaller room is short.
 ROUNDS_OF_1000 = 7
 GOALS: dict[int, Callable[[float, float], Goal]] = {
     4: partial(ratio_at_most, limit=1.15),

@@ -2,7 +2,7 @@
 
 import sys
 
-from chat_app.serve import serve
+from chat_app.serve.command import serve
 
 if __name__ == "__main__":
     sys.exit(serve(reload=True))

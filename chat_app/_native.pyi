@@ -81,8 +81,7 @@ class Storage:
 class Core:
     """One running chat service: database, hub and socket threads.
 
-    The constructor only stores the settings; ``start`` opens everything. ``conformance``: serve the conformance suites
-    of Socket.IO, with pings at that interval and answered in that time, in seconds.
+    The constructor only stores the settings; ``start`` opens everything.
     Raises ``ValueError`` if a setting has a form the core cannot use (it names the key).
     """
 
@@ -105,7 +104,6 @@ class Core:
         redis_url: str | None,
         storage: Storage,
         max_file_bytes: int,
-        conformance: tuple[float, float] | None,
         compat: CompatConfig,
     ) -> Self: ...
     def start(self) -> Awaitable[None]:
@@ -114,6 +112,14 @@ class Core:
         Raises ``ChatError`` with a code of kind start-up: ``database_unavailable``, ``database_login_failed``,
         ``transaction_pooler``, ``instance_running``, ``schema_missing``, ``invalid_configuration``. The message is
         meant for the operator and names the setting to change; it holds no password.
+        """
+
+    def start_for_conformance_suites(self, *, ping_interval: float, ping_timeout: float) -> Awaitable[None]:
+        """Like ``start``, for tests: ``/socket.io/`` and ``/engine.io/`` serve the official conformance suites.
+
+        Args:
+            ping_interval: seconds between two pings.
+            ping_timeout: seconds in which a ping must be answered.
         """
 
     def stop(self) -> Awaitable[None]:

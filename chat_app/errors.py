@@ -5,20 +5,17 @@ inside the service: a text for operators is logged instead, once.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app._native import ChatError
+from chat_app.middleware import ContractCORS, UnknownRoute, served_methods
 from chat_app.validation_errors import describe_validation_errors
 
 logger = logging.getLogger("izpochat.http")
@@ -38,24 +35,6 @@ class ErrorAnswer:
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
-
-class ApiError(Exception):
-    """An answer this layer decides itself."""
-
-    def __init__(self, answer: ErrorAnswer) -> None:
-        super().__init__(answer.detail)
-        self.answer = answer
-
-
-NOT_AUTHENTICATED = ErrorAnswer(403, "Not authenticated")
-WRONG_SCHEME = ErrorAnswer(403, "Invalid authentication credentials")
-UPLOAD_STALLED = ErrorAnswer(408, "Request Timeout")
-CLIENT_GONE = ErrorAnswer(400, "Client Closed Request")
-ONLINE_TOKEN_REQUIRED = ErrorAnswer(401, "Token is required")
-# The online list answers without the header, and hides whether the account is inactive.
-ONLINE_BAD_TOKEN = ErrorAnswer(401, "Could not validate credentials")
-INVALID_ROOM_ID = ErrorAnswer(400, "ID de sala inválido")
-SPANISH_ROOM_NOT_FOUND = ErrorAnswer(404, "Sala no encontrada")
 
 _INTERNAL = ErrorAnswer(500, "Error interno del servidor")
 _UNAVAILABLE = ErrorAnswer(503, "Service temporarily unavailable", {"Retry-After": "1"})
@@ -84,8 +63,8 @@ ERRORS: Mapping[str, ErrorAnswer] = {
     "file_type_not_allowed": ErrorAnswer(400, "Tipo de archivo no permitido: {value}"),
     "image_too_large": ErrorAnswer(400, "Imagen con demasiados píxeles"),
     "upload_failed": ErrorAnswer(500, "Error subiendo archivo"),
-    "upload_aborted": CLIENT_GONE,
-    "upload_stalled": UPLOAD_STALLED,
+    "upload_aborted": ErrorAnswer(400, "Client Closed Request"),
+    "upload_stalled": ErrorAnswer(408, "Request Timeout"),
     "storage_unavailable": ErrorAnswer(404, "El bucket de almacenamiento no está disponible"),
     "messages_not_numbered": ErrorAnswer(501, "Messages are not numbered in this database"),
     "reading_not_known": ErrorAnswer(501, "It is not known in this database what was read"),
@@ -123,7 +102,9 @@ def spanish_room_errors(room_id: int) -> Iterator[None]:
     except ChatError as error:
         if error.code != "room_not_found":
             raise
-        raise ApiError(SPANISH_ROOM_NOT_FOUND if room_id > 0 else INVALID_ROOM_ID) from error
+        if room_id > 0:
+            raise HTTPException(404, "Sala no encontrada") from error
+        raise HTTPException(400, "ID de sala inválido") from error
 
 
 def unavailable_response() -> Response:
@@ -131,13 +112,7 @@ def unavailable_response() -> Response:
     return _respond(_UNAVAILABLE)
 
 
-async def _on_api_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return _respond(error.answer)
-
-
-async def _on_chat_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ChatError)
+async def _on_chat_error(request: Request, error: ChatError) -> Response:
     answer = answer_of(error)
     if answer.status >= 500 or error.code == "storage_unavailable":
         level = logging.ERROR if answer.status == 500 else logging.WARNING
@@ -145,30 +120,36 @@ async def _on_chat_error(request: Request, error: Exception) -> Response:
     return _respond(answer)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """Errors of the framework; its only 404 is the one of an unknown route."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return JSONResponse({"error": "Endpoint no encontrado", "status_code": 404}, 404)
-    if error.status_code == 405:
-        return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(_allowed_methods(request))})
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-
-
-async def _on_validation_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+async def _on_validation_error(request: Request, error: RequestValidationError) -> Response:
+    """Authentication comes before validation (section 2.7): look up the user whose token was only checked so far."""
+    caller = getattr(request.state, "caller", None)
+    if caller is not None:
+        try:
+            await caller.authenticate()
+        except ChatError as refusal:
+            return await _on_chat_error(request, refusal)
     return JSONResponse({"detail": describe_validation_errors(error.errors())}, 422)
 
 
-def _allowed_methods(request: Request) -> list[str]:
-    """Every method the path has; the framework names only those of the first route that matches it."""
+async def _on_unknown_route(_request: Request, _error: UnknownRoute) -> Response:
+    """Unknown routes have a body of their own (section 2.6)."""
+    return JSONResponse({"error": "Endpoint no encontrado", "status_code": 404}, 404)
 
-    def answers(method: str) -> bool:
-        # HEAD is answered wherever GET is.
-        scope: dict[str, Any] = {**request.scope, "method": "GET" if method == "HEAD" else method, "path_params": {}}
-        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
-    return [method for method in _METHODS if answers(method)]
+async def _on_method_not_allowed(request: Request, error: HTTPException) -> Response:
+    """``Allow`` lists every method of the path (section 2.1); the framework names those of one route."""
+    methods = served_methods(request.app.router, request.scope, _METHODS)
+    if "GET" in methods and "HEAD" not in methods:
+        methods.append("HEAD")
+    return JSONResponse({"detail": error.detail}, 405, {"Allow": ", ".join(methods)})
+
+
+async def _on_unforeseen_error(_request: Request, _error: Exception) -> Any:
+    """The generic 500 with CORS headers (section 2.6): without them a browser reports a CORS problem instead.
+
+    The framework answers it outside of all middleware, and raises the error again for the server to log.
+    """
+    return ContractCORS(_respond(_INTERNAL))
 
 
 def _respond(answer: ErrorAnswer) -> Response:
@@ -177,52 +158,10 @@ def _respond(answer: ErrorAnswer) -> Response:
     return JSONResponse({"detail": answer.detail}, answer.status, dict(answer.headers))
 
 
-_HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-    ApiError: _on_api_error,
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Any]]] = {
     ChatError: _on_chat_error,
-    HTTPException: _on_http_exception,
     RequestValidationError: _on_validation_error,
+    UnknownRoute: _on_unknown_route,
+    405: _on_method_not_allowed,
+    Exception: _on_unforeseen_error,
 }
-
-
-class ErrorBoundary:
-    """Answers whatever goes wrong, with the generic 500 where no handler above knows it.
-
-    It sits inside the CORS middleware: Starlette's own place for a 500 is outside, and a browser would be told about a
-    CORS problem instead of the error.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the scope on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = False
-
-        async def observe(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, observe)
-        except Exception as error:
-            if started:
-                # Half an answer is out: the server logs this and drops the connection.
-                raise
-            response = await _answer_to(error, Request(scope, receive))
-            await response(scope, receive, send)
-
-
-async def _answer_to(error: Exception, request: Request) -> Response:
-    handler = next((_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS), None)
-    if handler is not None:
-        try:
-            return await handler(request, error)
-        except Exception as failure:  # noqa: BLE001 - it is logged below
-            error = failure
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _respond(_INTERNAL)

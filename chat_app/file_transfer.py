@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from email.utils import formatdate
 from typing import TypedDict
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from fastapi import HTTPException, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from chat_app._native import ChatError, Download, Upload
-from chat_app.body_handoff import take_rest
-from chat_app.errors import CLIENT_GONE, UPLOAD_STALLED, ApiError
+from chat_app.serve.upload_body import take_rest
 
 # Without a byte from the client.
 _IDLE_SECONDS = 60.0
@@ -37,7 +37,7 @@ async def receive_form(upload: Upload, request: Request) -> tuple[list[bytes], l
 
     Raises:
         ChatError: see ``Upload.finish``.
-        ApiError: the client has stopped sending, or has gone.
+        HTTPException: the client has stopped sending, or has gone.
     """
     try:
         rest = take_rest(request)
@@ -51,9 +51,9 @@ async def receive_form(upload: Upload, request: Request) -> tuple[list[bytes], l
             await _feed(upload, request)
         return await upload.finish()
     except TimeoutError as error:
-        raise ApiError(UPLOAD_STALLED) from error
+        raise HTTPException(408, "Request Timeout") from error
     except ClientDisconnect as error:
-        raise ApiError(CLIENT_GONE) from error
+        raise HTTPException(400, "Client Closed Request") from error
     finally:
         upload.abort()
 

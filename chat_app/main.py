@@ -1,36 +1,70 @@
 """The application that servers import: ``uvicorn chat_app.main:app``.
 
-Importing this reads no settings, opens nothing and cannot fail; see ``chat_app.application`` for the start.
+Importing this reads no settings, opens nothing and cannot fail; ``chat_app.serve.lifespan`` starts the service.
 """
 
-from starlette.routing import BaseRoute
+from typing import Any
 
-from chat_app.application import ChatApplication
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from chat_app.compat.mount import CompatibleSystemsMiddleware
+from chat_app.errors import EXCEPTION_HANDLERS
+from chat_app.middleware import ContractCORS, EitherSlash, HeadMiddleware
 from chat_app.routers import rooms, service, uploads, users, websockets
+from chat_app.serve.lifespan import Lifespan, ServiceLifespan, ServiceMiddleware
 
-# What clients ask for most, the most expensive first.
-MOST_WANTED = ("/api/rooms/{room_id}/messages", "/api/users/me/rooms", "/api/users/me")
+TAGS = [
+    {"name": "rooms", "description": "Rooms, their members, and their messages with history and read markers."},
+    {"name": "users", "description": "Accounts: registration, log-in and profiles."},
+    {"name": "uploads", "description": "Files: uploads, downloads and their metadata."},
+    {"name": "sockets", "description": "Who is online. The WebSocket protocol is described in the project's docs."},
+    {"name": "service", "description": "The service itself."},
+]
 
 
-def create_app(*, conformance: tuple[float, float] | None = None) -> ChatApplication:
-    """The application with all routes; see ``ChatApplication`` for ``conformance``."""
-    app = ChatApplication(
-        conformance=conformance,
+def create_app(*, lifespan: Lifespan | None = None, **options: Any) -> FastAPI:
+    """The application with all routes.
+
+    Args:
+        lifespan: runs inside the service's own, while the core is there.
+        options: anything else that ``FastAPI`` takes.
+    """
+    service_lifespan = ServiceLifespan(inner=lifespan)
+    app = FastAPI(
         title="IzpoChat API",
         description="API backend para IzpoChat - Chat en tiempo real con soporte para archivos",
         version=service.VERSION,
+        openapi_tags=TAGS,
+        generate_unique_id_function=_operation_id,
+        lifespan=service_lifespan,
+        exception_handlers=EXCEPTION_HANDLERS,
+        # The contract parses a JSON body without a content type (section 2.7), and never redirects (section 2.1).
+        strict_content_type=False,
+        redirect_slashes=False,
+        **options,
     )
-    for router in (users.router, rooms.router, uploads.router, websockets.router, service.router):
-        # Not include_router: behind it every request goes through the routes of each router, and twice through its own.
-        app.router.routes.extend(router.routes)
-    # They are matched one after the other.
-    app.router.routes.sort(key=_place)
+    app.state.core = app.state.settings = app.state.compatible_systems = None
+    app.state.uvicorn_config = app.state.start_refusal = None
+
+    app.include_router(rooms.router)
+    app.include_router(users.router)
+    app.include_router(uploads.router)
+    app.include_router(websockets.router)
+    app.include_router(service.router)
+    app.router.default = EitherSlash(app.router)
+
+    # The last one added is the first that sees a request.
+    app.add_middleware(ContractCORS)
+    app.add_middleware(HeadMiddleware)
+    app.add_middleware(CompatibleSystemsMiddleware)
+    app.add_middleware(ServiceMiddleware, lifespan=service_lifespan)
     return app
 
 
-def _place(route: BaseRoute) -> int:
-    path = getattr(route, "path", None)
-    return MOST_WANTED.index(path) if path in MOST_WANTED else len(MOST_WANTED)
+def _operation_id(route: APIRoute) -> str:
+    """Names that read well in generated clients."""
+    return route.name
 
 
 app = create_app()

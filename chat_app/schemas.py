@@ -1,15 +1,15 @@
-"""The shapes of requests and answers.
+"""The shapes of requests and responses.
 
-Request models validate; answer models only document, because the core sends its answers encoded. Key order is part of
-the contract with existing clients. A value that is absent from an update leaves the field unchanged, and so does
-``null`` where the field cannot be empty.
+Request models validate; most response models only document, because the core sends its responses encoded. Key order is
+part of the contract with existing clients. A value that is absent from an update leaves the field unchanged, and so
+does ``null`` where the field cannot be empty.
 """
 
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, EmailStr, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 _INT64_MAX = 2**63 - 1
@@ -43,41 +43,42 @@ def _clamp_to_page(value: int) -> int:
 PathId = Annotated[int, BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_int64)]
 Skip = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 Limit = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number), AfterValidator(_clamp_to_page)]
-# The place of a message, or of a change, in its room; zero is in front of the first.
+# The number of a message, or of a change, in its room, from 1.
 Seq = Annotated[int, Field(ge=0, le=_INT64_MAX), BeforeValidator(_parse_whole_number)]
 BodyId = Annotated[int, AfterValidator(_clamp_to_int64)]
 
 # Neither database stores U+0000 in a text; lone surrogates are refused by every string type.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-Username = Annotated[Text, Field(min_length=1, max_length=255)]
-FullName = Annotated[Text, Field(max_length=255)]
-Password = Annotated[Text, Field(min_length=1, max_length=4096)]
-RoomName = Annotated[Text, Field(max_length=255)]
-RoomDescription = Annotated[Text, Field(max_length=10_000)]
-MessageContent = Annotated[Text, Field(max_length=131_072)]
+Username = Annotated[Text, Field(min_length=1, max_length=255, examples=["ana"])]
+Email = Annotated[EmailStr, Field(examples=["ana@example.com"])]
+FullName = Annotated[Text, Field(max_length=255, examples=["Ana Pérez"])]
+Password = Annotated[Text, Field(min_length=1, max_length=4096, examples=["correct horse battery staple"])]
+RoomName = Annotated[Text, Field(max_length=255, examples=["General"])]
+RoomDescription = Annotated[Text, Field(max_length=10_000, examples=["Where everybody meets."])]
+MessageContent = Annotated[Text, Field(max_length=131_072, examples=["hola"])]
 
 
 class UserCreate(BaseModel):
     """A new account."""
 
     username: Username
-    email: EmailStr
+    email: Email
     full_name: FullName | None = None
     password: Password
 
 
 class UserLogin(BaseModel):
-    """Any text is taken: what can be no password is a wrong one."""
+    """A username and its password. Texts that no password can have are a wrong password."""
 
-    username: Text
-    password: Text
+    username: Annotated[Text, Field(examples=["ana"])]
+    password: Annotated[Text, Field(examples=["correct horse battery staple"])]
 
 
 class UserUpdate(BaseModel):
     """Changes to one's own account; ``null`` clears ``full_name``."""
 
     username: Username | None = None
-    email: EmailStr | None = None
+    email: Email | None = None
     full_name: FullName | None = None
     is_active: bool | None = None
 
@@ -107,7 +108,9 @@ class RoomUpdate(BaseModel):
 
 
 class MemberAdd(BaseModel):
-    """A user to take into a room, by id or by name."""
+    """A user to add to a room, by id or by username."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "beto"}, {"user_id": 2}]})
 
     user_id: BodyId | None = None
     username: Text | None = None
@@ -120,21 +123,21 @@ class MemberAdd(BaseModel):
 
 
 class MessageCreate(BaseModel):
-    """A message; ``room_id`` is checked and ignored, older clients repeat the room of the path."""
+    """A message. ``room_id`` must be an integer and is ignored: older clients repeat the room of the path."""
 
     content: MessageContent
-    room_id: int | None = None
-    file_id: BodyId | None = None
+    room_id: Annotated[int | None, Field(examples=[1])] = None
+    file_id: Annotated[BodyId | None, Field(description="A file it carries.", examples=[None])] = None
 
 
 class ReadMark(BaseModel):
-    """The place up to which the caller has read."""
+    """The read marker of the caller in a room."""
 
-    seq: Annotated[int, Field(ge=0, le=_INT64_MAX)]
+    seq: Annotated[int, Field(ge=0, le=_INT64_MAX, description="The last message that was read.", examples=[17])]
 
 
 class MessageEdit(BaseModel):
-    """What a message is to say."""
+    """The new text of a message."""
 
     content: MessageContent
 
@@ -178,7 +181,7 @@ class Room(BaseModel):
 
 
 class OwnRoom(Room):
-    """A room of the caller; the added keys are absent where it is not known what users have read."""
+    """A room of the caller. The added keys are absent where the database keeps no read markers."""
 
     last_seq: int | None = None
     last_read_seq: int | None = None
@@ -186,7 +189,7 @@ class OwnRoom(Room):
 
 
 class RoomReading(BaseModel):
-    """How far the caller has read in a room: everything up to ``last_read_seq``."""
+    """The read marker of the caller in a room: everything up to ``last_read_seq`` is read."""
 
     room_id: int
     last_seq: int
@@ -248,7 +251,7 @@ class RoomNotice(BaseModel):
 
 
 class OnlineUser(BaseModel):
-    """Somebody with an open socket."""
+    """A user with an open socket."""
 
     id: int
     username: str
@@ -256,7 +259,7 @@ class OnlineUser(BaseModel):
 
 
 class OnlineUsers(BaseModel):
-    """Who has an open socket in a room, in order of connection."""
+    """The users with an open socket in a room, in order of connection."""
 
     room_id: int
     online_users: list[OnlineUser]

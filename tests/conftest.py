@@ -53,8 +53,9 @@ def emulator() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stores(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
-    """One store of each kind."""
-    return {"folder": FolderStore(tmp_path_factory.mktemp("objects")), "bucket": BucketStore(emulator)}
+    """One store of each kind, and a second folder for the server without fast paths."""
+    folder, wrapped = (FolderStore(tmp_path_factory.mktemp("objects")) for _ in range(2))
+    return {"folder": folder, "bucket": BucketStore(emulator), "wrapped": wrapped}
 
 
 @pytest.fixture(scope="session")

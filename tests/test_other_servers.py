@@ -6,30 +6,12 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
-from harness.chat import Chat, settings_for
-from harness.database import Database
-from harness.pool import ServerPool, check_log
+from harness.pool import ServerPool
 from harness.processes import APPLICATION, clean_environment, free_port
 from harness.waiting import wait_until
-
-
-def assert_chat_works(chat: Chat) -> None:
-    """Requests, two sockets, a message each way, an error, a refusal and the end."""
-    ana, beto = chat.users("ana", "beto")
-    room = chat.room(ana)
-    first, second = chat.connect_all(room, ana, beto)
-    first.say("hola ñ")
-    assert first.expect("message") == second.expect("message")
-    assert chat.say(room, beto, "por REST")["id"] == first.expect("message")["id"] == second.expect("message")["id"]
-    second.send_raw("nonsense")
-    second.expect_error("Formato de mensaje inválido")
-    assert chat.online(room, ana) == [ana.id, beto.id]
-    assert chat.refused(room, "bad")[0] == 403
-    second.close()
-    assert first.expect("user_left")["user_id"] == beto.id
-    assert [message["content"] for message in chat.history(room, ana)] == ["hola ñ", "por REST"]
-    chat.close_sockets()
+from harness.walk import assert_chat_works
 
 
 @pytest.mark.parametrize(
@@ -58,6 +40,9 @@ def test_the_fall_back_with_each_implementation_of_uvicorn(servers: ServerPool, 
     chat = servers.prepare("sqlite", "--ws", implementation, transport="asgi")
     chat.server.start()
     assert_chat_works(chat)
+    # With wsproto, uvicorn fails to close what the client has closed just before. The port and our client stay.
+    process = psutil.Process(chat.server.process.pid)
+    wait_until(lambda: len(process.net_connections("tcp")) <= 2, "the sockets to end")
     chat.server.stop()
 
 
@@ -93,24 +78,6 @@ def test_a_unix_socket(servers: ServerPool, tmp_path: Path) -> None:
     opened.say("hola")
     assert opened.expect("message")["content"] == "hola"
     opened.close()
-
-
-def test_the_test_client(tmp_path: Path) -> None:
-    settings = settings_for(Database(f"sqlite:///{tmp_path / 'chat.db'}"))
-    script = Path(__file__).parent / "scripts" / "chat_in_test_client.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", str(script)],
-        cwd=tmp_path,
-        env=clean_environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("chatted\n")
-    check_log(done.stdout + done.stderr)
 
 
 def test_importing_the_application_does_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """Routes about the service itself, unknown routes and methods: sections 2.1, 2.6 and 8 of the contract."""
 
-import json
-import socket
-
 import pytest
 from harness.chat import Chat
 from harness.pool import ServerPool
@@ -72,38 +69,6 @@ def test_other_methods_are_a_405_that_lists_all(chat: Chat, path: str, methods: 
 def test_head_never_fails(chat: Chat) -> None:
     answer = chat.call("HEAD", "/health")
     assert (answer.status_code, answer.content) in {(200, b""), (405, b"")}
-
-
-def test_an_answer_comes_as_one_piece(chat: Chat) -> None:
-    """On one kept connection: head and body together, a HEAD without a body, a large answer whole."""
-    ana = chat.user()
-    room = chat.room(ana, name="x" * 200)
-    for number in range(100):
-        chat.say(room, ana, f"{number} " + "ñ" * 500)
-    host = chat.server.base_url.removeprefix("http://")
-    address, _, port = host.rpartition(":")
-
-    def ask(method: str, path: str) -> bytes:
-        head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {ana.token}\r\n\r\n"
-        connection.sendall(head.encode())
-        received = connection.recv(1 << 20)
-        start = received.partition(b"\r\n\r\n")[0].lower()
-        assert start.startswith(b"http/1.1 200 ok"), received
-        length = int(start.partition(b"content-length: ")[2].split(b"\r\n")[0])
-        body = received[len(start) + 4 :]
-        if method == "HEAD":
-            return body
-        assert body, "the head came by itself"
-        while len(body) < length:
-            body += connection.recv(1 << 20)
-        assert len(body) == length
-        return body
-
-    with socket.create_connection((address, int(port)), timeout=20) as connection:
-        for _ in range(20):
-            assert json.loads(ask("GET", f"/api/rooms/{room}"))["id"] == room
-            assert ask("HEAD", f"/api/rooms/{room}") == b""
-            assert len(json.loads(ask("GET", f"/api/rooms/{room}/messages?limit=100"))) == 100
 
 
 def test_the_openapi_document(chat: Chat) -> None:

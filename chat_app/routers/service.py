@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
+
+from chat_app.middleware import UnknownRoute
 
 logger = logging.getLogger("izpochat.service")
 
@@ -31,7 +31,7 @@ def make_static_directory() -> None:
 
 @router.get("/")
 async def welcome() -> dict[str, str]:
-    """Where to go from here."""
+    """The name, the version and where the documentation is."""
     return {
         "message": "¡Bienvenido a IzpoChat API!",
         "version": VERSION,
@@ -42,7 +42,7 @@ async def welcome() -> dict[str, str]:
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """Whether the process answers; the database is not asked."""
+    """Liveness: the process answers. The database is not asked."""
     return {"status": "healthy", "service": "IzpoChat API"}
 
 
@@ -57,5 +57,8 @@ async def cors_test() -> dict[str, Any]:
 async def static_file(request: Request, path: str) -> Response:
     """A file of the directory ``static`` in the working directory."""
     if "\0" in path:
-        raise HTTPException(404)
-    return await _FILES.get_response(os.path.normpath(path), request.scope)
+        raise UnknownRoute
+    try:
+        return await _FILES.get_response(os.path.normpath(path), request.scope)
+    except HTTPException as error:
+        raise UnknownRoute from error

@@ -3,17 +3,16 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import Response
 
 from chat_app import _native, schemas
 from chat_app._native import MEDIA_TYPES, ChatError
 from chat_app.core.config import Settings
-from chat_app.dependencies import Caller, RunningCore, ServiceSettings, error_responses
+from chat_app.dependencies import RunningCore, ServiceSettings, TokenCaller, error_responses
 from chat_app.errors import answer_of
 from chat_app.file_transfer import conditions, download_response, receive_form
-from chat_app.json_route import JsonBytes, JsonRoute, model_response
+from chat_app.json_routes import EncodedJson
 
 _MEGABYTE = 1024 * 1024
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -30,38 +29,38 @@ def _binary(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/octet-stream": {"schema": _FILE}}
     answers: dict[int | str, dict[str, Any]] = {
         200: {"description": "The file", "content": content},
-        206: {"description": "A part of it", "content": content},
-        304: {"description": "The client has it already"},
-        416: {"description": "No such part"},
+        206: {"description": "The requested range", "content": content},
+        304: {"description": "Not modified"},
+        416: {"description": "Range not satisfiable"},
     }
     return {**error_responses(*statuses), **answers}
 
 
-router = APIRouter(prefix="/api/uploads", tags=["uploads"], route_class=JsonRoute)
+router = APIRouter(prefix="/api/uploads", tags=["uploads"])
 
 
 @router.post(
-    "",
+    "/",
     status_code=201,
     response_model=schemas.FileUpload,
-    responses=error_responses(404, 408, 413),
+    responses=error_responses(404, 408, 413, 422),
     openapi_extra=_multipart("file", _FILE),
 )
-async def upload_file(request: Request, caller: Caller, settings: ServiceSettings) -> JsonBytes:
-    """Store a file."""
+async def upload_file(request: Request, caller: TokenCaller, settings: ServiceSettings) -> Response:
+    """Upload one file."""
     upload = await _begin(request, caller, settings, multiple=False)
     files, _ = await _receive(upload, request, "file")
-    return JsonBytes(files[0], 201)
+    return EncodedJson(files[0], 201)
 
 
 @router.post(
     "/multiple",
     response_model=schemas.UploadReport,
-    responses=error_responses(404, 408, 413),
+    responses=error_responses(404, 408, 413, 422),
     openapi_extra=_multipart("files", {"type": "array", "items": _FILE, "maxItems": 10}),
 )
-async def upload_files(request: Request, caller: Caller, settings: ServiceSettings) -> JsonBytes:
-    """Store up to ten files; one that is refused does not keep the others from being stored."""
+async def upload_files(request: Request, caller: TokenCaller, settings: ServiceSettings) -> Response:
+    """Upload up to ten files. The others are stored even if some are refused."""
     upload = await _begin(request, caller, settings, multiple=True)
     files, refused = await _receive(upload, request, "files")
     text = b'{"uploaded_files":[%b],"total_uploaded":%d,"total_files":%d'
@@ -69,30 +68,28 @@ async def upload_files(request: Request, caller: Caller, settings: ServiceSettin
     if refused:
         errors = [{"filename": name, "error": answer_of(error).detail} for name, error in refused]
         report += b',"errors":' + json.dumps(errors, ensure_ascii=False, separators=(",", ":")).encode()
-    return JsonBytes(report + b"}")
+    return EncodedJson(report + b"}")
 
 
-@router.get("", response_model=schemas.FilePage, responses=error_responses())
-async def list_files(caller: Caller, skip: schemas.Skip = 0, limit: schemas.Limit = 50) -> JsonBytes:
-    """One's own files, newest first."""
+@router.get("/", response_model=schemas.FilePage, responses=error_responses())
+async def list_files(caller: TokenCaller, skip: schemas.Skip = 0, limit: schemas.Limit = 50) -> Response:
+    """The files of the caller, newest first."""
     files = await caller.list_files_of_user(skip=skip, limit=limit)
     total = len(json.loads(files))
-    return JsonBytes(b'{"files":%b,"total":%d,"skip":%d,"limit":%d}' % (files, total, skip, limit))
+    return EncodedJson(b'{"files":%b,"total":%d,"skip":%d,"limit":%d}' % (files, total, skip, limit))
 
 
 @router.get("/types/allowed", response_model=schemas.AllowedTypes, responses=error_responses(authenticated=False))
-async def list_allowed_types(settings: ServiceSettings) -> JsonBytes:
-    """What may be uploaded; no token is needed."""
+async def list_allowed_types(settings: ServiceSettings) -> schemas.AllowedTypes:
+    """The media types and the size that uploads may have; no token is needed."""
     megabytes = settings.max_file_size / _MEGABYTE
     groups: dict[str, list[str]] = {"documents": [], "images": [], "audio": [], "video": []}
     for media_type, group in MEDIA_TYPES:
         groups[group].append(media_type)
-    return model_response(
-        schemas.AllowedTypes(
-            allowed_types=[media_type for media_type, _ in MEDIA_TYPES],
-            max_file_size_mb=int(megabytes) if megabytes.is_integer() else round(megabytes, 2),
-            categories=schemas.FileCategories(**groups),
-        )
+    return schemas.AllowedTypes(
+        allowed_types=[media_type for media_type, _ in MEDIA_TYPES],
+        max_file_size_mb=int(megabytes) if megabytes.is_integer() else round(megabytes, 2),
+        categories=schemas.FileCategories(**groups),
     )
 
 
@@ -106,23 +103,23 @@ async def download_object(core: RunningCore, request: Request, key: str) -> Resp
 
 
 @router.get("/{file_id}", response_model=schemas.FileUpload, responses=error_responses(404))
-async def get_file(caller: Caller, file_id: schemas.PathId) -> JsonBytes:
-    """One file, if one uploaded it or can read a message that carries it."""
-    return JsonBytes(await caller.get_file(file_id))
+async def get_file(caller: TokenCaller, file_id: schemas.PathId) -> Response:
+    """The metadata of a file, for its uploader and for users who can read a message that carries it."""
+    return EncodedJson(await caller.get_file(file_id))
 
 
 @router.get("/{file_id}/download", responses=_binary(404), response_class=Response)
-async def download_file(request: Request, caller: Caller, file_id: schemas.PathId) -> Response:
-    """The content of a file, for whoever may see it, under its own name."""
+async def download_file(request: Request, caller: TokenCaller, file_id: schemas.PathId) -> Response:
+    """The content of a file under its original name, for users who may see its metadata."""
     download = await caller.download_file(file_id, **conditions(request))
     return download_response(download, cache="private, no-cache")
 
 
 @router.delete("/{file_id}", response_model=schemas.Notice, responses=error_responses(404))
-async def delete_file(caller: Caller, file_id: schemas.PathId) -> JsonBytes:
-    """Delete a file of one's own; messages that carry it stay, without it."""
+async def delete_file(caller: TokenCaller, file_id: schemas.PathId) -> schemas.Notice:
+    """Delete one's own file. Messages that carry it stay, without it."""
     await caller.delete_file(file_id)
-    return model_response(schemas.Notice(message="Archivo eliminado exitosamente"))
+    return schemas.Notice(message="Archivo eliminado exitosamente")
 
 
 async def _begin(request: Request, caller: _native.Caller, settings: Settings, *, multiple: bool) -> _native.Upload:
@@ -130,10 +127,15 @@ async def _begin(request: Request, caller: _native.Caller, settings: Settings, *
         return await caller.begin_upload(
             multiple=multiple,
             content_type=request.headers.get("content-type"),
-            base_url=settings.public_base_url or str(request.base_url).rstrip("/"),
+            base_url=settings.public_base_url or _base_url(request),
         )
     except ChatError as error:
         raise _named(error, "files" if multiple else "file") from error
+
+
+def _base_url(request: Request) -> str:
+    """Where the client reaches the application: with the prefix of a parent application, if there is one."""
+    return str(request.base_url.replace(path=request.scope.get("root_path", "").rstrip("/")))
 
 
 async def _receive(

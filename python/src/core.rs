@@ -52,6 +52,20 @@ impl Core {
         let service = self.service().map_err(|error| to_exception(py, &error))?;
         use_case(py, &Arc::clone(&service), work(service))
     }
+
+    /// Waits for the start of the service, and keeps it until `stop`.
+    fn keep_running<'py>(
+        &self,
+        py: Python<'py>,
+        started: impl Future<Output = Result<Service, ServiceError>> + Send + 'static,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let slot = Arc::clone(&self.service);
+        awaitable(py, async move {
+            let service = started.await?;
+            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(service));
+            Ok(())
+        })
+    }
 }
 
 /// Defines the body of a method that answers JSON: `json!(self, py, chat => chat.method(…))`.
@@ -68,7 +82,7 @@ macro_rules! json {
 impl Core {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
-    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, presence_grace_seconds, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, redis_url, storage, max_file_bytes, conformance, compat))]
+    #[pyo3(signature = (*, database_url, database_pool_size, secret_key, algorithm, access_token_expire_minutes, socket_threads, outbox_max_bytes, resume_max_messages, presence_grace_seconds, max_frames_per_second, compression, session_max_age, shutdown_spread_seconds, redis_url, storage, max_file_bytes, compat))]
     fn new(
         database_url: &str,
         database_pool_size: u32,
@@ -86,7 +100,6 @@ impl Core {
         redis_url: Option<String>,
         storage: &Storage,
         max_file_bytes: u64,
-        conformance: Option<(f64, f64)>,
         compat: CompatSettings,
     ) -> PyResult<Self> {
         let config = ServiceConfig {
@@ -112,10 +125,6 @@ impl Core {
             redis_url: redis_url.map(Into::into),
             storage: storage.0.clone(),
             max_file_bytes,
-            conformance: match conformance {
-                Some((interval, timeout)) => arguments::heartbeat(Some(interval), Some(timeout))?,
-                None => None,
-            },
             compat: compat.into_config(max_frames_per_second)?,
         };
         Ok(Self {
@@ -125,12 +134,20 @@ impl Core {
     }
 
     fn start<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let (config, slot) = (self.config.clone(), Arc::clone(&self.service));
-        awaitable(py, async move {
-            let service = Service::start(config).await?;
-            *slot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(service));
-            Ok(())
-        })
+        self.keep_running(py, Service::start(self.config.clone()))
+    }
+
+    #[pyo3(signature = (*, ping_interval, ping_timeout))]
+    fn start_for_conformance_suites<'py>(
+        &self,
+        py: Python<'py>,
+        ping_interval: f64,
+        ping_timeout: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let heartbeat = arguments::heartbeat(Some(ping_interval), Some(ping_timeout))?
+            .ok_or_else(|| PyValueError::new_err("ping_interval: expected a positive number"))?;
+        let started = Service::start_for_conformance_suites(self.config.clone(), heartbeat);
+        self.keep_running(py, started)
     }
 
     fn stop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

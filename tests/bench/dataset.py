@@ -8,10 +8,8 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,13 +76,6 @@ class Dataset:
             for index in range(count)
         ]
         self.database.many("insert into messages (content, sender_id, room_id, created_at) values (?, ?, ?, ?)", rows)
-
-    def copy_to(self, path: Path) -> "Dataset":
-        """The same data in another file; for SQLite only."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.database.path)) as source, closing(sqlite3.connect(path)) as target:
-            source.backup(target)
-        return Dataset.in_file(path)
 
 
 def user_name(user_id: int) -> str:

@@ -70,12 +70,14 @@ class Server:
         """What the load client must know about it."""
         return {"pid": self._process.pid, "address": self.address, "welcomes": self._welcomes, "dialect": self._dialect}
 
-    def get(self, path: str, token: str) -> bytes:
-        """The body of one GET with a token."""
-        request = urllib.request.Request(f"http://{self.address}{path}", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            body: bytes = answer.read()
-            return body
+    def ask(self, path: str, authorization: str, body: str | None = None) -> bytes:
+        """The body of the answer to one GET, or to a POST of this JSON."""
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        data = None if body is None else body.encode()
+        request = urllib.request.Request(f"http://{self.address}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer: bytes = response.read()
+            return answer
 
     def stop(self) -> None:
         """End it, politely first."""
@@ -100,14 +102,21 @@ class Server:
 
 
 def uvicorn_server(
-    application: str, folder: Path, environment: dict[str, str], *, welcomes: bool = False, dialect: str = "plain"
+    application: str,
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    welcomes: bool = False,
+    dialect: str = "plain",
+    code: str | Path = BENCH_FOLDER,
 ) -> Server:
-    """An ASGI application under uvicorn."""
-    command = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(BENCH_FOLDER)]
+    """An ASGI application under uvicorn, found in the folder ``code``."""
+    command = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(code)]
     command += ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
     return Server(command, folder, environment, welcomes=welcomes, dialect=dialect)
 
 
-def our_server(folder: Path, environment: dict[str, str]) -> Server:
-    """The service."""
-    return uvicorn_server("chat_app.main:app", folder, environment, welcomes=True)
+def our_server(folder: Path, environment: dict[str, str], checkout: str | None = None) -> Server:
+    """The service, of this checkout or of another one."""
+    code = BENCH_FOLDER if checkout is None else checkout
+    return uvicorn_server("chat_app.main:app", folder, environment, welcomes=True, code=code)

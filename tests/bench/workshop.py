@@ -57,14 +57,16 @@ class Workshop:
         self.notes.append("PostgreSQL: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
         return cluster
 
-    def start_ours(self, stack: ExitStack, name: str, *, postgres: bool = False) -> tuple[Server, Dataset]:
-        """The service on an empty database of its own."""
+    def start_ours(
+        self, stack: ExitStack, name: str, *, postgres: bool = False, checkout: str | None = None
+    ) -> tuple[Server, Dataset]:
+        """The service on an empty database of its own, of this checkout or of another one."""
         folder = self.folder / name
         if postgres:
             dataset = Dataset(Database(self.postgres.create_database()))
         else:
             dataset = Dataset.in_file(folder / "chat.db")
-        return stack.enter_context(our_server(folder, dataset.environment)), dataset
+        return stack.enter_context(our_server(folder, dataset.environment, checkout)), dataset
 
     def start_reference(self, stack: ExitStack, reference: Reference) -> Server | None:
         """A reference, or none, with a note, if it cannot run here."""

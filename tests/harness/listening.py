@@ -113,12 +113,33 @@ async def listening(
         auth={} if token is None else {"token": token},
         namespaces=[namespace],
         transports=list(transports),
+        socketio_path=f"{chat.server.prefix}/socket.io",
         wait_timeout=HEAR_SECONDS,
     )
     try:
         yield listener
     finally:
         await client.disconnect()
+
+
+async def refused_with(chat: Chat, namespace: str, token: str | None) -> object:
+    """Try to connect to a namespace; gives the payload of the refusal."""
+    client = SocketIoClient(reconnection=False)
+    refusals: list[object] = []
+    client.on("connect_error", refusals.append, namespace=namespace)
+    try:
+        await client.connect(
+            chat.server.base_url,
+            auth={"token": token},
+            namespaces=[namespace],
+            transports=["websocket"],
+            wait_timeout=HEAR_SECONDS,
+        )
+    except socketio.exceptions.ConnectionError:
+        assert len(refusals) == 1
+        return refusals[0]
+    await client.disconnect()
+    raise AssertionError("the client was let in")
 
 
 class FrameSocket:

@@ -1,7 +1,8 @@
 """Servers under test: a few shared ones for the whole run, and own ones for tests that need special settings.
 
 A shared server is a database kind and a transport: ``handoff`` is plain uvicorn, whose sockets the Rust core takes
-over; ``asgi`` is uvicorn with TLS, where it cannot, so that the fall-back through ASGI messages serves them.
+over; ``asgi`` is uvicorn with TLS, where it cannot, so that the fall-back through ASGI messages serves them;
+``wrapped`` is uvicorn with a middleware around everything, which switches the fast paths of sockets and uploads off.
 """
 
 import re
@@ -72,6 +73,7 @@ class ServerPool:
         settings: dict[str, str] | None = None,
         command: list[str] | None = None,
         address: tuple[str, int] | None = None,
+        prefix: str = "",
         owned: bool = True,
     ) -> Chat:
         """A server with settings of its own, not started; ``close_own`` ends it, if it is ``owned``."""
@@ -79,12 +81,14 @@ class ServerPool:
         database = self.new_database(kind, folder) if database is None else database
         command = uvicorn_command(*arguments) if command is None else command
         context = None
+        if transport == "wrapped":
+            command = uvicorn_command(*arguments, application="wrapped:app")
         if transport == "asgi":
             files = self._certificate
             command = [*command, "--ssl-certfile", str(files.certificate), "--ssl-keyfile", str(files.key)]
             context = files.client_context()
         environment = {**settings_for(database), **(settings or {})}
-        chat = Chat(ServerProcess(folder, environment, command, context, address), database)
+        chat = Chat(ServerProcess(folder, environment, command, context, address, prefix=prefix), database)
         if owned:
             self._own.append(chat)
         return chat

@@ -21,6 +21,7 @@ import psutil
 from harness.waiting import wait_until
 
 APPLICATION = "chat_app.main:app"
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 START_SECONDS = 40.0
 STOP_SECONDS = 15.0
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -39,9 +40,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def uvicorn_command(*arguments: str, python: str = sys.executable) -> list[str]:
-    """The documented way to run the service, on a free port."""
-    return [python, "-m", "uvicorn", APPLICATION, "--host", "127.0.0.1", "--port", "0", *arguments]
+def uvicorn_command(*arguments: str, python: str = sys.executable, application: str = APPLICATION) -> list[str]:
+    """The documented way to run the service, or an application of the folder of scripts, on a free port."""
+    where = ["--app-dir", str(SCRIPTS)] if application != APPLICATION else []
+    return [python, "-m", "uvicorn", application, *where, "--host", "127.0.0.1", "--port", "0", *arguments]
 
 
 class ServerProcess:
@@ -53,6 +55,7 @@ class ServerProcess:
         command: what to run.
         context: the TLS context to talk to it with, if it speaks TLS.
         address: host and port if the log does not tell them.
+        prefix: the path below which the service is mounted.
     """
 
     def __init__(
@@ -62,8 +65,11 @@ class ServerProcess:
         command: Sequence[str],
         context: ssl.SSLContext | None = None,
         address: tuple[str, int] | None = None,
+        *,
+        prefix: str = "",
     ) -> None:
         self.folder = folder
+        self.prefix = prefix
         self.context = context
         self._environment = clean_environment(environment)
         self._command = list(command)
@@ -180,7 +186,7 @@ class ServerProcess:
         """The address with its scheme."""
         assert self.address is not None, f"not listening:\n{self.log}"
         scheme = "http" if self.context is None else "https"
-        return f"{scheme}://{self.address[0]}:{self.address[1]}"
+        return f"{scheme}://{self.address[0]}:{self.address[1]}{self.prefix}"
 
     @property
     def http(self) -> httpx.Client:

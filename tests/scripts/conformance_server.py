@@ -7,14 +7,35 @@ Socket.IO, each run with ``npm ci && npm test``.
 
 import os
 import tempfile
+from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
+from chat_app._native import Core
+from chat_app.compat.socket_io import SocketIo
 from chat_app.main import create_app
+from chat_app.serve.lifespan import ServiceLifespan
 
-app = create_app(conformance=(0.3, 0.2))
+
+def create_suite_app(ping_interval: float, ping_timeout: float) -> FastAPI:
+    """The application whose core serves the suites, with pings in this rhythm, in seconds."""
+    app = create_app()
+    start = partial(Core.start_for_conformance_suites, ping_interval=ping_interval, ping_timeout=ping_timeout)
+    app.router.lifespan_context = ServiceLifespan(start=start)
+
+    async def engine_io(scope: Scope, receive: Receive, send: Send) -> None:
+        # Where it is mounted is a part of the path that the core knows.
+        await SocketIo(app.state.core)({**scope, "root_path": ""}, receive, send)
+
+    app.mount("/engine.io", engine_io)
+    return app
+
+
+app = create_suite_app(0.3, 0.2)
 # For what is not about the heartbeat: no client is dropped because the machine is busy.
-calm_app = create_app(conformance=(25, 20))
+calm_app = create_suite_app(25, 20)
 
 
 def main() -> None:

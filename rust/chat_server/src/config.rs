@@ -5,7 +5,6 @@ use std::time::Duration;
 use chat_auth::TokenAlgorithm;
 use chat_compat::CompatConfig;
 use chat_database::DatabaseUrl;
-use chat_hub::Heartbeat;
 use secrecy::SecretString;
 
 use crate::files::StorageConfig;
@@ -42,9 +41,6 @@ pub struct ServiceConfig {
     pub storage: StorageConfig,
     /// The largest file that may be uploaded.
     pub max_file_bytes: u64,
-    /// Serve the official conformance suites of Socket.IO, with this heartbeat, instead
-    /// of any system on it.
-    pub conformance: Option<Heartbeat>,
     /// The sibling systems.
     pub compat: CompatConfig,
 }

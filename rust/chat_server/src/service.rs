@@ -16,7 +16,7 @@ use chat_database::{
 use chat_gateway::{
     BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, SocketOptions, UpgradeRequest,
 };
-use chat_hub::{BridgeOutput, Hub, HubConfig, StreamSource};
+use chat_hub::{BridgeOutput, Heartbeat, Hub, HubConfig, StreamSource};
 use chat_relay::Relay;
 use chat_socketio::{SocketIo, SocketIoConfig};
 use tokio::sync::{Mutex, RwLock};
@@ -64,6 +64,25 @@ impl Service {
     /// # Errors
     /// A `Database` error that tells the operator what to change, or `Hub`.
     pub async fn start(config: ServiceConfig) -> Result<Self, ServiceError> {
+        Self::open(config, None).await
+    }
+
+    /// Like [`start`](Self::start), for tests: `/socket.io/` and `/engine.io/` serve what the official conformance
+    /// suites expect, with this heartbeat, instead of any system.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_for_conformance_suites(
+        config: ServiceConfig,
+        heartbeat: Heartbeat,
+    ) -> Result<Self, ServiceError> {
+        Self::open(config, Some(heartbeat)).await
+    }
+
+    async fn open(
+        config: ServiceConfig,
+        conformance: Option<Heartbeat>,
+    ) -> Result<Self, ServiceError> {
         let database = Database::connect(DatabaseConfig {
             url: config.database_url,
             pool_size: config.database_pool_size,
@@ -148,7 +167,7 @@ impl Service {
         let compat = Compat::new(config.compat, &chat.database, &hub, &primary);
         let compat = Arc::new(compat);
         let backend: Arc<dyn ChatBackend> = chat.clone();
-        let socket_io = if let Some(heartbeat) = config.conformance {
+        let socket_io = if let Some(heartbeat) = conformance {
             SocketIo::for_conformance_suites(hub.clone(), heartbeat)
         } else {
             let options = SocketIoConfig {

@@ -76,12 +76,12 @@ def _cost(server: Server, reference: Server) -> list[Row]:
 
 
 def _at_once(pool: ThreadPoolExecutor, server: Server) -> list[Row]:
-    server.get("/loop-delay", "")
+    server.ask("/loop-delay", "")
     before = resident_bytes(server)
     with watching_memory(server) as peak:
         for running in start_uploads(pool, server, AT_ONCE, SIZE):
             running.result()
-    delays = json.loads(server.get("/loop-delay", ""))
+    delays = json.loads(server.ask("/loop-delay", ""))
     late = quantiles(delays, n=100)[98]
     each = (peak[0] - before) / AT_ONCE / MEGABYTE
     print(f"  {len(delays)} timers during {AT_ONCE} uploads at once, the latest {max(delays):.1f} ms", flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import socketio
 from harness.engine import scenario
-from harness.listening import SocketIoClient
+from harness.listening import SocketIoClient, refused_with
 from harness.siblings import Sibling
 
 NAMESPACES = ["/compat/calls", "/"]
@@ -113,18 +113,4 @@ async def test_the_announcement_comes_before_the_answer(anybody: Any) -> None:
 @pytest.mark.parametrize("namespace", NAMESPACES)
 @pytest.mark.parametrize("token", [None, "", "abc"])
 def test_secure_mode_refuses_strangers(calls: Sibling, namespace: str, token: str | None) -> None:
-    async def connect() -> None:
-        client = SocketIoClient(reconnection=False)
-        refusals: list[Any] = []
-        client.on("connect_error", refusals.append, namespace=namespace)
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            await client.connect(
-                calls.chat.server.base_url,
-                auth={"token": token},
-                namespaces=[namespace],
-                transports=["websocket"],
-                wait_timeout=10,
-            )
-        assert refusals == [{"message": "Authentication error"}]
-
-    asyncio.run(connect())
+    assert asyncio.run(refused_with(calls.chat, namespace, token)) == {"message": "Authentication error"}

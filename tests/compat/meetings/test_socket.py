@@ -10,7 +10,7 @@ import pytest
 import socketio
 from harness.chat import unique
 from harness.engine import scenario
-from harness.listening import SocketIoClient
+from harness.listening import SocketIoClient, refused_with
 from harness.pool import ServerPool
 from harness.siblings import SETTINGS, Sibling, external_token
 from harness.waiting import wait_until
@@ -206,21 +206,7 @@ async def test_names(meetings: Sibling) -> None:
     ],
 )
 def test_strangers(meetings: Sibling, namespace: str, token: str | None, text: str) -> None:
-    async def connect() -> None:
-        client = SocketIoClient(reconnection=False)
-        refusals: list[Any] = []
-        client.on("connect_error", refusals.append, namespace=namespace)
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            await client.connect(
-                meetings.chat.server.base_url,
-                auth={"token": token},
-                namespaces=[namespace],
-                transports=["websocket"],
-                wait_timeout=10,
-            )
-        assert refusals == [{"message": text}]
-
-    asyncio.run(connect())
+    assert asyncio.run(refused_with(meetings.chat, namespace, token)) == {"message": text}
 
 
 def test_open_meetings(servers: ServerPool) -> None:

@@ -10,7 +10,7 @@ import pytest
 import socketio
 from harness.chat import unique
 from harness.engine import scenario
-from harness.listening import SocketIoClient
+from harness.listening import SocketIoClient, refused_with
 from harness.siblings import UNKNOWN_ID, Account, Sibling
 
 OWN, ROOT = "/compat/webrtc", "/"
@@ -197,23 +197,8 @@ async def test_what_is_refused(webrtc: Sibling) -> None:
 def test_strangers(webrtc: Sibling, namespace: str) -> None:
     ana = webrtc.account()
     tokens = [None, "abc", webrtc.sign(ana.id, ana.username, realm="ws-hub"), webrtc.sign(ana.id, ana.username, exp=1)]
-
-    async def connect(token: str | None) -> None:
-        client = SocketIoClient(reconnection=False)
-        refusals: list[Any] = []
-        client.on("connect_error", refusals.append, namespace=namespace)
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            await client.connect(
-                webrtc.chat.server.base_url,
-                auth={"token": token},
-                namespaces=[namespace],
-                transports=["websocket"],
-                wait_timeout=10,
-            )
-        assert refusals == [{"message": "Authentication error"}]
-
     for token in tokens:
-        asyncio.run(connect(token))
+        assert asyncio.run(refused_with(webrtc.chat, namespace, token)) == {"message": "Authentication error"}
 
 
 @scenario

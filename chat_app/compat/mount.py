@@ -1,4 +1,4 @@
-"""Where the sibling systems are mounted: reads a request, has the core answer it, sends the answer.
+"""Where the compatible systems are mounted: reads a request, has the core answer it, sends the answer.
 
 Apart from the framework on purpose: what is mounted here has its own errors, redirects nowhere, and is no part of the
 API's documentation. The core knows the routes; here is only which paths are theirs.
@@ -11,14 +11,17 @@ import re
 from collections.abc import Iterable
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from chat_app._native import ChatError, Content, Core
-from chat_app.bridging import serve_bridge
+from chat_app.compat.cors import SiblingCORS
+from chat_app.compat.socket_io import SOCKET_IO_PATH, SocketIo
 from chat_app.core.compat import CompatConfig
+from chat_app.core.paths import path_below_root
 from chat_app.file_transfer import conditions
-from chat_app.sibling_cors import SiblingCORS
+from chat_app.middleware import as_get
+from chat_app.serve.bridge import serve_bridge
 
 logger = logging.getLogger("izpochat.compat")
 
@@ -41,8 +44,23 @@ _STALLED = json.dumps({"message": "Request timeout", "error": "Request timeout"}
 _Answer = tuple[int, list[tuple[bytes, bytes]], bytes | Content]
 
 
-class CompatMount:
-    """An ASGI application for the paths of the sibling systems.
+class CompatibleSystemsMiddleware:
+    """Serves what is for a compatible system, which has rules and errors of its own, and passes on the rest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a socket."""
+        systems: CompatibleSystems | None = None
+        if scope["type"] != "lifespan":
+            systems = scope["app"].state.compatible_systems
+        app = None if systems is None else systems.application_for(scope)
+        await (app or self._app)(scope, receive, send)
+
+
+class CompatibleSystems:
+    """The ASGI applications for the paths of the compatible systems.
 
     Args:
         core: answers.
@@ -54,32 +72,36 @@ class CompatMount:
         self._ours = _pattern(config.systems)
         self._has_socket = "ws-hub" in config.systems
         self._calls = _pattern([system for system in config.systems if system == "calls"])
+        self._socket_io = SiblingCORS(SocketIo(core), config.open_origins)
         self._cors = SiblingCORS(self._answer, config.origins)
         self._calls_cors = SiblingCORS(self._answer, config.open_origins)
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)
 
-    def serves(self, scope: Scope) -> bool:
-        """Whether a request or a socket is for a sibling system."""
+    def application_for(self, scope: Scope) -> ASGIApp | None:
+        """What serves a request or a socket; None if it is for no compatible system."""
+        path = path_below_root(scope)
+        if path.removesuffix("/") == SOCKET_IO_PATH:
+            return self._socket_io
         if scope["type"] == "websocket":
-            return self._has_socket and _path(scope).removesuffix("/") in _SOCKETS
-        return self._ours.fullmatch(_path(scope)) is not None
+            return self._serve_socket if self._has_socket and path.removesuffix("/") in _SOCKETS else None
+        if self._ours.fullmatch(path) is None:
+            return None
+        return self._calls_cors if self._calls.fullmatch(path) is not None else self._cors
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request, or serve a socket that could not be handed over."""
-        if scope["type"] == "websocket":
-            path = _path(scope)
-            await serve_bridge(
-                WebSocket(scope, receive, send),
-                lambda on_output: self._core.open_compat_bridge(path, on_output=on_output),
-            )
-            return
-        is_call = self._calls.fullmatch(_path(scope)) is not None
-        await (self._calls_cors if is_call else self._cors)(scope, receive, send)
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a socket that could not be handed over."""
+        path = path_below_root(scope)
+        await serve_bridge(
+            WebSocket(scope, receive, send),
+            lambda on_output: self._core.open_compat_bridge(path, on_output=on_output),
+        )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            scope, send = as_get(scope, send)
         request = Request(scope)
         limit = self._core.max_compat_body(
-            method=scope["method"], path=_path(scope), authorization=request.headers.get("authorization")
+            method=scope["method"], path=path_below_root(scope), authorization=request.headers.get("authorization")
         )
         try:
             if limit > _USUAL_BODY_BYTES:
@@ -106,7 +128,7 @@ class CompatMount:
         try:
             return await self._core.answer_compat(
                 method=request.method,
-                path=_path(request.scope),
+                path=path_below_root(request.scope),
                 query=request.scope["query_string"].decode("latin-1"),
                 authorization=request.headers.get("authorization"),
                 content_type=request.headers.get("content-type"),
@@ -135,11 +157,6 @@ def _pattern(systems: Iterable[str]) -> re.Pattern[str]:
     ]
     # Without prefixes it matches nothing.
     return re.compile(f"(?:{'|'.join(prefixes)})(?:/.*)?" if prefixes else r"(?!)", re.DOTALL)
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:

@@ -31,12 +31,9 @@ def serve(*, reload: bool = False) -> int:
         "chat_app.main:app",
         host="0.0.0.0",  # noqa: S104 (other machines on the network are meant to reach it)
         port=settings.port,
+        ws="chat_app.serve.handoff:HandoffProtocol",
         reload=reload,
         # The package only: the data directory below the project changes all the time.
-        reload_dirs=[str(Path(__file__).parent)] if reload else None,
+        reload_dirs=[str(Path(__file__).parents[1])] if reload else None,
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(serve())

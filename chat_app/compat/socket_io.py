@@ -10,27 +10,24 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from chat_app._native import Core
-from chat_app.bridging import serve_bridge
+from chat_app.core.paths import path_below_root
+from chat_app.serve.bridge import serve_bridge
+
+SOCKET_IO_PATH = "/socket.io"
 
 # The longest body, as clients are told in the handshake.
 _MAX_BODY_BYTES = 1_000_000
-_PATHS = ("/socket.io", "/engine.io")
-
-
-def is_socket_io(scope: Scope) -> bool:
-    """Whether ``SocketIo`` answers."""
-    return _path(scope) in _PATHS
 
 
 class SocketIo:
-    """The ASGI application of these paths."""
+    """The ASGI application of the path."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket."""
-        path, query = _path(scope), scope["query_string"].decode("latin-1")
+        path, query = path_below_root(scope).removesuffix("/"), scope["query_string"].decode("latin-1")
         authorization = Headers(scope=scope).get("authorization")
         if scope["type"] == "websocket":
             await serve_bridge(
@@ -55,12 +52,6 @@ class SocketIo:
         status, content_type, content = answered
         headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
         await Response(content, status, headers)(scope, receive, send)
-
-
-def _path(scope: Scope) -> str:
-    root: str = scope.get("root_path", "").rstrip("/")
-    path: str = scope["path"]
-    return path.removeprefix(root).removesuffix("/")
 
 
 async def _read_body(request: Request) -> bytes | None:

@@ -8,6 +8,9 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from chat_app.core.config import ConfigurationError
@@ -37,3 +40,24 @@ def raise_open_file_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def on_termination(stop: Callable[[], None]) -> None:
+    """Call ``stop`` in a thread when the process is told to end, beside what the server does then.
+
+    Does nothing outside of the main thread, or where the server leaves the signals alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        server = signal.getsignal(number)
+        if callable(server):
+            signal.signal(number, _both(stop, server))
+
+
+def _both(stop: Callable[[], None], server: Callable[[int, FrameType | None], Any]) -> Callable[..., None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=stop, name="chat-stop").start()
+        server(number, frame)
+
+    return handle

@@ -1,4 +1,4 @@
-"""Cross-origin requests to what is served for the sibling systems (and not to IzpoChat's own routes)."""
+"""Cross-origin requests to the compatible systems, apart from those to the API."""
 
 from collections.abc import Iterable
 

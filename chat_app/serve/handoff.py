@@ -93,7 +93,7 @@ def may_hand_off(app: FastAPI, config: Any | None) -> bool:
         return False
     for middleware in app.user_middleware:
         kind: Any = middleware.cls
-        name = f"{kind.__module__}.{kind.__qualname__}"
+        name = f"{kind.__module__}.{getattr(kind, '__qualname__', kind)}"
         is_http_only = inspect.isclass(kind) and issubclass(kind, BaseHTTPMiddleware)
         if not is_http_only and name not in _HTTP_ONLY:
             logger.info("sockets pass through Python: %s may be meant to see them", name)
@@ -176,7 +176,7 @@ class HandoffProtocol(asyncio.Protocol):
             self._delegate.connection_lost(error)
 
     def _take_over(self, transport: asyncio.Transport, head: bytes) -> bool:
-        core: Core | None = self._arguments["app_state"].get("handoff_core")
+        core: Core | None = self._arguments.get("app_state", {}).get("handoff_core")
         config = self._arguments["config"]
         socket = transport.get_extra_info("socket")
         if (

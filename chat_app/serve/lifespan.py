@@ -132,6 +132,7 @@ class ServiceMiddleware:
     def __init__(self, app: ASGIApp, lifespan: ServiceLifespan) -> None:
         self._app = app
         self._lifespan = lifespan
+        self._handles_signals = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the scope on once the core runs."""
@@ -163,9 +164,11 @@ class ServiceMiddleware:
 
     async def _start_without_lifespan(self, app: FastAPI) -> bool:
         started = await asyncio.to_thread(self._lifespan.start_without_lifespan, app)
-        if started:
+        if started and not self._handles_signals:
             # Servers end the process with the signal itself, past everything registered for the exit.
-            on_termination(lambda: asyncio.run(_stop(app)))
+            self._handles_signals = True
+            core: Core = app.state.core
+            on_termination(lambda: asyncio.run(_stop_core(core)))
         return started
 
 
@@ -211,7 +214,11 @@ def _storage(settings: Settings) -> Storage:
 async def _stop(app: FastAPI) -> None:
     core, app.state.core = app.state.core, None
     if core is not None:
-        await core.stop()
+        await _stop_core(core)
+
+
+async def _stop_core(core: Core) -> None:
+    await core.stop()
 
 
 async def _run(handlers: Iterable[Callable[[], Any]]) -> None:

@@ -52,12 +52,12 @@ class Storage:
     """Where uploaded files are kept."""
 
     @staticmethod
-    def local(folder: str | PathLike[str], *, required: bool) -> Storage:
+    def local(folder: str | PathLike[str], *, public_base_url: str | None) -> Storage:
         """A folder of this machine.
 
         Args:
-            folder: created if it is missing.
-            required: whether the service must not start if the folder cannot be used; else only uploads fail.
+            folder: created if it is missing. If it cannot be used, uploads fail.
+            public_base_url: where clients reach the service; None: every file keeps the address of its upload.
         """
 
     @staticmethod
@@ -122,6 +122,9 @@ class Core:
             ping_timeout: seconds in which a ping must be answered.
         """
 
+    def close_sockets(self) -> Awaitable[None]:
+        """Accept no more sockets and close the others with 1012, over the seconds that the settings say."""
+
     def stop(self) -> Awaitable[None]:
         """Close every socket with 1012, flush accepted messages, close the database. Twice is fine."""
 
@@ -162,7 +165,10 @@ class Core:
 
     # Sibling systems ------------------------------------------------------------------------------------------------
     def max_compat_body(self, *, method: str, path: str, authorization: str | None) -> int:
-        """The largest body, in bytes, that is to be read of a request to ``answer_compat``."""
+        """The largest body, in bytes, that is to be read of a request to ``answer_compat``.
+
+        Zero if the request is answered without waiting for its body.
+        """
 
     def answer_compat(
         self,

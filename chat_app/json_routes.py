@@ -1,5 +1,6 @@
 """Requests and responses of the API's own routes: JSON bodies with a bound, and JSON that the core has encoded."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -11,10 +12,15 @@ from chat_app._native import HistoryChunks
 
 # One message of the largest text fits, however it is escaped.
 _MAX_BODY_BYTES = 4 * 1024 * 1024
+# In all; more than a slow phone needs.
+_BODY_SECONDS = 30.0
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is bounded. The framework's own bound answers in plain text; errors have a ``detail``."""
+    """A route whose body is bounded in bytes and time.
+
+    The framework has a bound of its own, but answers in plain text, where errors have a ``detail``.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's handler, given a request with a bound."""
@@ -33,11 +39,15 @@ class _BoundedRequest(Request):
         if not hasattr(self, "_body"):
             pieces = []
             length = 0
-            async for piece in self.stream():
-                pieces.append(piece)
-                length += len(piece)
-                if length > _MAX_BODY_BYTES:
-                    raise HTTPException(413, "Request body too large")
+            try:
+                async with asyncio.timeout(_BODY_SECONDS):
+                    async for piece in self.stream():
+                        pieces.append(piece)
+                        length += len(piece)
+                        if length > _MAX_BODY_BYTES:
+                            raise HTTPException(413, "Request body too large")
+            except TimeoutError as error:
+                raise HTTPException(408, "Request Timeout") from error
             body = b"".join(pieces)
             # A bare null counts as no body (section 2.7 of the contract).
             self._body = b"" if body.strip() == b"null" else body

@@ -64,7 +64,7 @@ def test_a_restart_takes_over_from_a_process_that_is_still_ending(servers: Serve
 def test_several_workers_are_refused_and_the_supervisor_ends(servers: ServerPool, kind: str) -> None:
     chat = servers.prepare(kind, "--workers", "2")
     chat.server.spawn()
-    chat.server.wait_end()
+    assert chat.server.wait_end() != 0
     assert "one process is the supported form" in chat.server.log
     check_log(chat.server.log)
 

@@ -64,7 +64,16 @@ def test_postgres_needs_a_secret_key(servers: ServerPool) -> None:
     assert not (chat.server.folder / "data" / "secret_key").exists()
 
 
-@pytest.mark.parametrize("key", ["short", "your-secret-key-here", "your-super-secret-key-change-this-in-production"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "short",
+        "your-secret-key-here",
+        "your-super-secret-key-change-this-in-production",
+        "tu_secret_key_muy_seguro_cambia_esto_por_algo_unico",
+        "clave_super_segura_para_produccion",
+    ],
+)
 def test_weak_keys_are_a_loud_warning(servers: ServerPool, key: str) -> None:
     chat = servers.prepare("sqlite", settings={"SECRET_KEY": key})
     chat.server.start()
@@ -165,3 +174,33 @@ def test_credentials_of_a_cloud_are_not_needed(servers: ServerPool) -> None:
     chat.server.start()
     assert chat.get("/health").status_code == 200
     assert "GOOGLE_APPLICATION_CREDENTIALS" in chat.server.log
+
+
+def test_secrets_in_files(servers: ServerPool, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(SECRET_KEY + "\n")
+    chat = servers.prepare("postgres")
+    (tmp_path / "url").write_text(chat.database.url + "\r\n")
+    chat.server.unset("SECRET_KEY", "DATABASE_URL")
+    chat.server.set(SECRET_KEY_FILE=str(tmp_path / "key"), DATABASE_URL_FILE=str(tmp_path / "url"))
+    chat.server.start()
+    assert chat.get("/api/users/me", chat.user()).status_code == 200
+    chat.server.stop()
+    chat.server.set(SECRET_KEY=SECRET_KEY, DATABASE_URL_FILE=str(tmp_path / "none"))
+    log = refused(chat)
+    assert "SECRET_KEY_FILE: SECRET_KEY is set too" in log
+    assert "DATABASE_URL_FILE" in log
+    assert SECRET_KEY not in log
+
+
+def test_line_ends_of_windows(servers: ServerPool) -> None:
+    settings = {
+        "SECRET_KEY": SECRET_KEY + "\r",
+        "UPLOAD_PATH": "files\r",
+        "DEBUG": "false\r",
+        "COMPAT_SYSTEMS": "calls\r",
+    }
+    chat = servers.prepare("sqlite", settings=settings)
+    chat.server.start()
+    assert chat.get("/api/users/me", chat.user()).status_code == 200
+    assert (chat.server.folder / "files").is_dir()
+    assert chat.get("/compat/calls/users", chat.user()).status_code == 200

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +31,7 @@ _AT_THE_ORIGIN = {"meetings": ["/api/meetings"], "calls": ["/users", "/calls", "
 # Bodies beyond the usual size are kept in memory like all others: few at a time, and none for long.
 _USUAL_BODY_BYTES = 256 * 1024
 _LARGE_BODIES = 16
+_BODY_SECONDS = 30.0
 _LARGE_BODY_SECONDS = 120.0
 # Which has the length of what is not sent.
 _NOT_MODIFIED = 304
@@ -103,14 +105,12 @@ class CompatibleSystems:
         limit = self._core.max_compat_body(
             method=scope["method"], path=path_below_root(scope), authorization=request.headers.get("authorization")
         )
+        is_large = limit > _USUAL_BODY_BYTES
         try:
-            if limit > _USUAL_BODY_BYTES:
-                async with self._large_bodies:
-                    async with asyncio.timeout(_LARGE_BODY_SECONDS):
-                        body = await _read(receive, limit)
-                    status, headers, answer = await self._ask(request, body)
-            else:
-                status, headers, answer = await self._ask(request, await _read(receive, limit))
+            async with self._large_bodies if is_large else nullcontext():
+                async with asyncio.timeout(_LARGE_BODY_SECONDS if is_large else _BODY_SECONDS):
+                    body = await _read(receive, limit)
+                status, headers, answer = await self._ask(request, body)
         except ConnectionError:
             return
         except TimeoutError:
@@ -160,13 +160,13 @@ def _pattern(systems: Iterable[str]) -> re.Pattern[str]:
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body; None if it has more than ``limit`` bytes.
+    """The body; None if it has more than ``limit`` bytes. Nothing is waited for if the limit is zero.
 
     Raises:
         ConnectionError: the client has gone.
     """
     body = bytearray()
-    while True:
+    while limit > 0:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionError
@@ -174,4 +174,5 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
         if len(body) > limit:
             return None
         if not message.get("more_body", False):
-            return bytes(body)
+            break
+    return bytes(body)

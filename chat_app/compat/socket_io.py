@@ -17,6 +17,8 @@ SOCKET_IO_PATH = "/socket.io"
 
 # The longest body, as clients are told in the handshake.
 _MAX_BODY_BYTES = 1_000_000
+_BODY_SECONDS = 30.0
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class SocketIo:
@@ -37,12 +39,17 @@ class SocketIo:
             return
         request = Request(scope, receive)
         try:
-            body = await _read_body(request)
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await _read_body(request)
         except ClientDisconnect:
             self._core.abandon_socket_io(path, query)
             return
+        except TimeoutError:
+            self._core.abandon_socket_io(path, query)
+            await Response(status_code=408, headers=_NO_STORE)(scope, receive, send)
+            return
         if body is None:
-            await Response(status_code=413)(scope, receive, send)
+            await Response(status_code=413, headers=_NO_STORE)(scope, receive, send)
             return
         answer = self._core.request_socket_io(path, scope["method"], query, authorization, body)
         answered = await _before_disconnect(asyncio.ensure_future(answer), receive)
@@ -50,7 +57,7 @@ class SocketIo:
             self._core.abandon_socket_io(path, query)
             return
         status, content_type, content = answered
-        headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
+        headers = {"Content-Type": content_type, **_NO_STORE}
         await Response(content, status, headers)(scope, receive, send)
 
 

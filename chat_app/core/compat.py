@@ -4,16 +4,14 @@ Nothing here is needed for the service to start, and variables that mean nothing
 """
 
 import logging
-import os
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from chat_app.core.config import EnvironmentSettings, split_list
+from chat_app.core.config import EnvironmentSettings, environment_variables, split_list
 
 logger = logging.getLogger("izpochat.compat")
 
@@ -89,7 +87,9 @@ class CompatSettings(EnvironmentSettings):
             allowed_origins: those of the service, which hold for the sibling systems too.
         """
         shared = _revealed(self.jwt_secret) or secret_key
-        systems = [] if _is_set_and_empty(_SYSTEMS_KEY) else list(dict.fromkeys(self.compat_systems))
+        # An empty value elsewhere counts as none; here it switches all systems off.
+        is_empty = not environment_variables().get(_SYSTEMS_KEY, "all").strip()
+        systems = [] if is_empty else list(dict.fromkeys(self.compat_systems))
         config = CompatConfig(
             systems=systems,
             meetings_secret=_revealed(self.meetings_jwt_secret) or shared,
@@ -151,12 +151,3 @@ def _origin(text: str) -> str | None:
     except ValueError:
         return None
     return f"{address.scheme}://{address.netloc}" if address.scheme and address.netloc else None
-
-
-def _is_set_and_empty(key: str) -> bool:
-    """Whether a variable is there without a value, which elsewhere counts as not being there."""
-    for variables in (os.environ, dotenv_values(".env", encoding="utf-8-sig")):
-        for name, value in variables.items():
-            if name.lower() == key:
-                return not (value or "").strip()
-    return False

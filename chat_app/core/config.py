@@ -2,7 +2,7 @@
 
 Read as a whole each time the service starts, never at import. Every bad value is reported at once, each with its key,
 what was found and what is expected; values that may hold a secret are never shown. Unknown keys are ignored, because
-people carry ``.env`` files over from other versions.
+people carry ``.env`` files over from other versions. A secret may be in a file instead, which ``<KEY>_FILE`` names.
 """
 
 import json
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 _SECRET_KEYS = frozenset(
     {
@@ -70,6 +71,61 @@ class EnvironmentSettings(BaseSettings):
             raise ConfigurationError(problems) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError([f".env: it cannot be read ({error})"]) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the files that hold secrets."""
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls), file_secret_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _trim(cls, value: object) -> object:
+        # A line end is never meant: files from Windows bring it along. Blanks may be a part of a secret.
+        return value.strip("\r\n") if isinstance(value, str) else value
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The secrets whose ``<KEY>_FILE`` is set: the content of that file, without the line end behind it."""
+
+    def __call__(self) -> dict[str, str]:
+        """Read all files.
+
+        Raises:
+            ConfigurationError: a file cannot be read, or the key is set as well.
+        """
+        given = environment_variables()
+        contents, problems = {}, []
+        for key in _SECRET_KEYS & set(self.settings_cls.model_fields):
+            path = given.get(f"{key}_file", "")
+            if not path:
+                continue
+            if given.get(key):
+                problems.append(f"{key.upper()}_FILE: {key.upper()} is set too; expected one of them")
+                continue
+            try:
+                contents[key] = Path(path).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(f"{key.upper()}_FILE: {path!r} cannot be read ({error}); expected the path of a file")
+        if problems:
+            raise ConfigurationError(problems)
+        return contents
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: ``__call__`` gives all values."""
+        raise NotImplementedError(field, field_name)
+
+
+def environment_variables() -> dict[str, str]:
+    """What ``.env`` and the environment hold, by name in lower case; line ends at the end are left out."""
+    variables = {**dotenv_values(".env", encoding="utf-8-sig"), **os.environ}
+    return {name.lower(): (value or "").strip("\r\n") for name, value in variables.items()}
 
 
 class Settings(EnvironmentSettings):

@@ -27,8 +27,11 @@ _SAMPLE_PREFIXES = (
     "yoursupersecret",
     "yourverysecret",
     "yourjwtsecret",
-    "tuclavesecreta",
+    "tuclave",
+    "tusecretkey",
     "clavesecreta",
+    # The two of the original's README begin with "tu_secret_key" and with this.
+    "clavesupersegura",
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 )
 

@@ -1,6 +1,7 @@
 """Files: uploads that stream into the store, downloads that stream out of it, and their records."""
 
 import json
+import logging
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +14,9 @@ from chat_app.dependencies import RunningCore, ServiceSettings, TokenCaller, err
 from chat_app.errors import answer_of
 from chat_app.file_transfer import conditions, download_response, receive_form
 from chat_app.json_routes import EncodedJson
+from chat_app.serve.forwarded import outer_base_url
+
+logger = logging.getLogger("izpochat.files")
 
 _MEGABYTE = 1024 * 1024
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -66,6 +70,9 @@ async def upload_files(request: Request, caller: TokenCaller, settings: ServiceS
     text = b'{"uploaded_files":[%b],"total_uploaded":%d,"total_files":%d'
     report = text % (b",".join(files), len(files), len(files) + len(refused))
     if refused:
+        for name, error in refused:
+            if answer_of(error).status >= 500:
+                logger.error("the file %r of an upload was not stored: %s", name, error)
         errors = [{"filename": name, "error": answer_of(error).detail} for name, error in refused]
         report += b',"errors":' + json.dumps(errors, ensure_ascii=False, separators=(",", ":")).encode()
     return EncodedJson(report + b"}")
@@ -127,15 +134,10 @@ async def _begin(request: Request, caller: _native.Caller, settings: Settings, *
         return await caller.begin_upload(
             multiple=multiple,
             content_type=request.headers.get("content-type"),
-            base_url=settings.public_base_url or _base_url(request),
+            base_url=settings.public_base_url or outer_base_url(request),
         )
     except ChatError as error:
         raise _named(error, "files" if multiple else "file") from error
-
-
-def _base_url(request: Request) -> str:
-    """Where the client reaches the application: with the prefix of a parent application, if there is one."""
-    return str(request.base_url.replace(path=request.scope.get("root_path", "").rstrip("/")))
 
 
 async def _receive(

@@ -33,6 +33,7 @@ _OUR_PATH = re.compile(
 )
 _VERSION = re.compile(rb"\r\nsec-websocket-version:[ \t]*13[ \t]*\r\n", re.IGNORECASE)
 _KEY = re.compile(rb"\r\nsec-websocket-key:[ \t]*\S", re.IGNORECASE)
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 # Middleware that passes sockets on untouched, by module and name.
 _HTTP_ONLY = frozenset(
     {
@@ -40,6 +41,7 @@ _HTTP_ONLY = frozenset(
         "chat_app.middleware.ContractCORS",
         "chat_app.middleware.HeadMiddleware",
         "chat_app.serve.lifespan.ServiceMiddleware",
+        "chat_app.serve.unread_body.UnreadBodyMiddleware",
         "prometheus_fastapi_instrumentator.middleware.PrometheusInstrumentatorMiddleware",
         "starlette.middleware.cors.CORSMiddleware",
         "starlette.middleware.gzip.GZipMiddleware",
@@ -149,9 +151,7 @@ class HandoffProtocol(asyncio.Protocol):
         if transport is None:
             # Taken over already.
             return
-        if self._take_over(transport, data):
-            transport.abort()
-        else:
+        if not self._take_over(transport, data):
             self._delegate = self.fallback(**self._arguments)
             self._delegate.connection_made(transport)
             self._delegate.data_received(data)
@@ -176,6 +176,7 @@ class HandoffProtocol(asyncio.Protocol):
             self._delegate.connection_lost(error)
 
     def _take_over(self, transport: asyncio.Transport, head: bytes) -> bool:
+        """Give the socket to the core, or refuse it; False if it is the fall-back's."""
         core: Core | None = self._arguments.get("app_state", {}).get("handoff_core")
         config = self._arguments["config"]
         socket = transport.get_extra_info("socket")
@@ -191,8 +192,11 @@ class HandoffProtocol(asyncio.Protocol):
         try:
             descriptor = os.dup(socket.fileno())
         except OSError as error:
-            logger.warning("socket hand-off declined: %s", error)
-            return False
+            # The process has no file left to open; the service has none either.
+            logger.warning("a socket is refused: %s", error)
+            transport.write(_UNAVAILABLE)
+            transport.close()
+            return True
         try:
             core.accept_socket(
                 descriptor,
@@ -208,6 +212,7 @@ class HandoffProtocol(asyncio.Protocol):
             os.close(descriptor)
             logger.warning("socket hand-off declined: %s", error)
             return False
+        transport.abort()
         return True
 
 

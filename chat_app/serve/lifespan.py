@@ -29,7 +29,8 @@ from chat_app.core.secret_key import resolve_secret_key
 from chat_app.errors import unavailable_response
 from chat_app.routers.service import make_static_directory
 from chat_app.serve.handoff import find_uvicorn_config, install_handoff, may_hand_off
-from chat_app.serve.supervisor import on_termination, raise_open_file_limit, refuse_workers
+from chat_app.serve.supervisor import bound_shutdown, on_termination, raise_open_file_limit, refuse_workers
+from chat_app.serve.uvicorn_http import ignore_other_upgrades
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
@@ -73,7 +74,11 @@ class ServiceLifespan:
         except (ConfigurationError, StartError) as error:
             app.state.start_refusal = str(error)
             raise
-        uninstall = install_handoff(config)
+        undo = [install_handoff(config), ignore_other_upgrades(config)]
+        # At once, and not when the server has done with all requests.
+        undo.append(on_termination(lambda: asyncio.run(_close_sockets(core))))
+        if config is not None:
+            bound_shutdown(config)
         watch = asyncio.create_task(_stop_process_when_lost(core))
         # The hand-off takes sockets where it finds this.
         state = {"handoff_core": core} if may_hand_off(app, config) else {}
@@ -84,7 +89,8 @@ class ServiceLifespan:
                 await _run(app.router.on_shutdown)
         finally:
             watch.cancel()
-            uninstall()
+            for take_back in undo:
+                take_back()
             await _stop(app)
 
     def start_without_lifespan(self, app: FastAPI) -> bool:
@@ -202,7 +208,7 @@ def make_core(settings: Settings, secret_key: str, compat: CompatConfig) -> Core
 def _storage(settings: Settings) -> Storage:
     """A bucket if one is named, else a folder."""
     if settings.gcs_bucket_name is None:
-        return Storage.local(settings.upload_path or _UPLOAD_FOLDER, required=settings.upload_path is not None)
+        return Storage.local(settings.upload_path or _UPLOAD_FOLDER, public_base_url=settings.public_base_url)
     return Storage.gcs(
         bucket=settings.gcs_bucket_name,
         credentials=settings.google_application_credentials,
@@ -219,6 +225,10 @@ async def _stop(app: FastAPI) -> None:
 
 async def _stop_core(core: Core) -> None:
     await core.stop()
+
+
+async def _close_sockets(core: Core) -> None:
+    await core.close_sockets()
 
 
 async def _run(handlers: Iterable[Callable[[], Any]]) -> None:

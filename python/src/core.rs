@@ -150,6 +150,16 @@ impl Core {
         self.keep_running(py, started)
     }
 
+    fn close_sockets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let service = self.service();
+        awaitable(py, async move {
+            if let Ok(service) = service {
+                service.close_sockets().await;
+            }
+            Ok(())
+        })
+    }
+
     fn stop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (service, slot) = (self.service(), Arc::clone(&self.service));
         awaitable(py, async move {

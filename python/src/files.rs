@@ -26,11 +26,11 @@ pub(crate) struct Storage(pub(crate) StorageConfig);
 #[pymethods]
 impl Storage {
     #[staticmethod]
-    #[pyo3(signature = (folder, *, required))]
-    fn local(folder: PathBuf, required: bool) -> Self {
+    #[pyo3(signature = (folder, *, public_base_url))]
+    fn local(folder: PathBuf, public_base_url: Option<String>) -> Self {
         Self(StorageConfig::Local {
             folder,
-            is_required: required,
+            public_base_url,
         })
     }
 

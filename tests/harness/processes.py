@@ -82,6 +82,10 @@ class ServerProcess:
         """Talk HTTP through another client, for servers without a TCP port."""
         self._http = client
 
+    def set(self, **settings: str) -> None:
+        """Start with these settings too."""
+        self._environment.update(settings)
+
     def unset(self, *keys: str) -> None:
         """Start without these settings."""
         for key in keys:

@@ -1,6 +1,7 @@
 """Large files, slow clients, and clients that go away."""
 
 import json
+import resource
 import socket
 import struct
 import sys
@@ -227,3 +228,21 @@ def test_a_form_whose_end_never_comes_is_bounded(chat: Chat, store: Store) -> No
         wait_until(lambda: store.names() != before, "the object to be written")
         assert chat.get("/api/users/me/files", ana).json() == []
     wait_until(lambda: store.names() == before, "the object to be gone")
+
+
+def test_a_file_that_cannot_be_written_does_not_keep_the_others_out(servers: ServerPool) -> None:
+    chat = servers.prepare(owned=False)
+    chat.server.start()
+    ana = chat.user()
+    # What a full disk looks like, to files of some size.
+    resource.prlimit(chat.server.process.pid, resource.RLIMIT_FSIZE, (8_000_000, -1))
+    files = [("files", (name, b"x" * size, "text/plain")) for name, size in (("a", 9), ("b", 9_000_000), ("c", 9))]
+    answer = chat.post("/api/uploads/multiple", ana, files=files)
+    assert answer.status_code == 200
+    report = answer.json()
+    assert [file["original_filename"] for file in report["uploaded_files"]] == ["a", "c"]
+    assert report["errors"] == [{"filename": "b", "error": "Error subiendo archivo"}]
+    assert "the file 'b' of an upload was not stored" in chat.server.log
+    single = chat.post("/api/uploads/", ana, files=[("file", files[1][1])])
+    assert (single.status_code, single.json()) == (500, {"detail": "Error subiendo archivo"})
+    chat.server.stop()

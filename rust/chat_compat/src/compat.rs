@@ -142,8 +142,8 @@ impl Compat {
         }
     }
 
-    /// The largest body that is read of a request; what is larger reaches
-    /// [`handle`](Self::handle) without it.
+    /// The largest body that is read of a request; what is larger reaches [`handle`](Self::handle) without it. Zero if
+    /// the request is answered without waiting for its body.
     pub fn max_body_bytes(&self, head: &RequestHead) -> usize {
         let target = resolve(&head.path, &self.config.systems);
         match (&self.faces, target) {

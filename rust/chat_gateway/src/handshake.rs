@@ -80,8 +80,10 @@ impl UpgradeRequest {
         }
         let (path, query) = request.path?.split_once('?').unwrap_or((request.path?, ""));
         let path = percent_decode_str(path).decode_utf8().ok()?;
+        // Whole segments are compared: below /co, /compat is a path of its own.
         let path = path
             .strip_prefix(root_path.trim_end_matches('/'))
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
             .unwrap_or(&path);
         let header = |name: &str| {
             request

@@ -287,11 +287,17 @@ impl Service {
         self.stopped.run_until_cancelled(lost).await
     }
 
+    /// Takes no more sockets and closes those that are there with 1012, spread as the settings say. Requests go on,
+    /// so this may come as soon as the process is told to end.
+    pub async fn close_sockets(&self) {
+        self.handshakes.close();
+        self.chat.hub.dismiss(self.shutdown_spread).await;
+    }
+
     /// Stops everything. Twice is fine.
     pub async fn stop(&self) {
         let _one_at_a_time = self.stopping.lock().await;
-        self.handshakes.close();
-        self.chat.hub.dismiss(self.shutdown_spread).await;
+        self.close_sockets().await;
         self.chat.uploads.close();
         let accepted_is_done = async {
             self.handshakes.wait().await;

@@ -148,11 +148,11 @@ impl WsHub {
         self.live.flush().await;
     }
 
-    /// The largest body of a request that is read: images come from people who may
-    /// upload them.
+    /// The largest body of a request that is read; zero if the request is refused whatever its body is.
     pub(crate) fn max_body_bytes(&self, head: &RequestHead, path: &[&str]) -> usize {
         match route(&head.method, |method| find(method, path)) {
             Routed::Found(Route::UploadImage) if self.caller(head).is_ok() => MAX_FORM_BYTES,
+            Routed::Found(Route::UploadImage) => 0,
             _ => MAX_BODY_BYTES,
         }
     }

@@ -12,15 +12,11 @@ use chat_storage::{
 use chrono::Utc;
 
 use super::form::FilePart;
-use super::library::FileLibrary;
+use super::library::{FileLibrary, SERVED_PATH};
 use crate::error::ServiceError;
 
 /// When an object without a row counts as left over: longer than any upload takes.
 pub(super) const DUE_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// The path of served objects below the public address of the service; the other
-/// end is `chat_app/routers/uploads.py`.
-const SERVED_PATH: &str = "/api/uploads/files/";
 
 /// What one form has brought so far.
 #[derive(Debug)]
@@ -180,6 +176,7 @@ pub(super) fn is_refusal(error: &ServiceError) -> bool {
         ServiceError::FileTooLarge { .. }
             | ServiceError::FileTypeNotAllowed { .. }
             | ServiceError::ImageTooLarge
+            | ServiceError::UploadFailed { .. }
     )
 }
 

@@ -19,13 +19,18 @@ use crate::low_priority::LowPriorityRuntime;
 /// How long somebody who deletes a file waits for the object to be gone as well.
 const DELETION_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The path of served objects below the public address of the service; the other
+/// end is `chat_app/routers/uploads.py`.
+pub(super) const SERVED_PATH: &str = "/api/uploads/files/";
+
 /// Where files are kept.
 #[derive(Clone, Debug)]
 pub enum StorageConfig {
     Local {
         folder: PathBuf,
-        /// Whether somebody chose the folder: then the service does not start without it.
-        is_required: bool,
+        /// Where clients reach the service, without a slash at the end. None: every file keeps the address under
+        /// which it was uploaded.
+        public_base_url: Option<String>,
     },
     Gcs(GcsConfig),
 }
@@ -34,8 +39,10 @@ pub enum StorageConfig {
 #[derive(Debug)]
 pub(crate) struct FileLibrary {
     pub(super) database: Database,
-    /// None if the default folder cannot be used, or for a bucket without credentials.
+    /// None if the folder cannot be used, or for a bucket without credentials.
     store: Option<ObjectStore>,
+    /// See [`StorageConfig::Local`].
+    public_base_url: Option<String>,
     foreground: Foreground,
     pub(super) thumbnails: Thumbnails,
     /// Where bodies are read and checked. What is asked of the database from there
@@ -57,8 +64,15 @@ impl FileLibrary {
         database: Database,
     ) -> Result<Arc<Self>, ServiceError> {
         let foreground = Foreground::new();
+        let public_base_url = match &config {
+            StorageConfig::Local {
+                public_base_url, ..
+            } => public_base_url.clone(),
+            StorageConfig::Gcs(_) => None,
+        };
         Ok(Arc::new(Self {
             database,
+            public_base_url,
             store: open_store(config, foreground.clone()).await?,
             foreground,
             thumbnails: Thumbnails::start()?,
@@ -80,6 +94,14 @@ impl FileLibrary {
     /// `StoreMissing`.
     pub(super) fn store(&self) -> Result<&ObjectStore, ServiceError> {
         self.store.as_ref().ok_or(ServiceError::StoreMissing)
+    }
+
+    /// The address of an object that the service serves itself; `stored` is the one of its row, or of the row beside.
+    pub(super) fn served_url(&self, stored: &str, key: &ObjectKey, wanted: &ObjectKey) -> String {
+        match &self.public_base_url {
+            Some(base) => format!("{base}{SERVED_PATH}{wanted}"),
+            None => stored.replace(key.as_str(), wanted.as_str()),
+        }
     }
 
     /// The object behind a row, if it lies in this store.
@@ -178,12 +200,9 @@ async fn open_store(
             }
             Err(error) => Err(error.into()),
         },
-        StorageConfig::Local {
-            folder,
-            is_required,
-        } => match LocalFolder::open(&folder, foreground).await {
+        // Some old settings name a folder that was never used.
+        StorageConfig::Local { folder, .. } => match LocalFolder::open(&folder, foreground).await {
             Ok(folder) => Ok(Some(ObjectStore::Local(folder))),
-            Err(error) if is_required => Err(error.into()),
             Err(error) => {
                 tracing::warn!("files cannot be uploaded: {}", error.report());
                 Ok(None)

@@ -13,8 +13,8 @@ pub(crate) struct FileLinks {
 }
 
 impl FileLibrary {
-    /// A row keeps the address for ever; what is shown may be a signed URL of
-    /// limited life instead.
+    /// A row keeps the address of its upload. What is shown is built when it is read: a signed URL of limited life,
+    /// or an address below `PUBLIC_BASE_URL`.
     pub(crate) async fn links(&self, file: &FileRecord) -> FileLinks {
         let Some(key) = self.key_of(file) else {
             return FileLinks {
@@ -53,7 +53,7 @@ impl FileLibrary {
         };
         match url {
             Ok(ObjectUrl::External(url)) => url,
-            Ok(ObjectUrl::Served) => address.replace(key.as_str(), wanted.as_str()),
+            Ok(ObjectUrl::Served) => self.served_url(address, key, wanted),
             Err(error) => {
                 tracing::error!(error = error.report(), "a URL could not be signed");
                 address.replace(key.as_str(), wanted.as_str())

@@ -226,7 +226,9 @@ async fn read(
         }
         match intake.take(&mut part).await {
             Ok(()) => {}
-            Err(error @ ServiceError::FileTooLarge { .. }) if form == UploadForm::Single => {
+            Err(
+                error @ (ServiceError::FileTooLarge { .. } | ServiceError::UploadFailed { .. }),
+            ) if form == UploadForm::Single => {
                 return Err(error);
             }
             Err(error) if is_refusal(&error) => {

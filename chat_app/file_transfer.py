@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from chat_app._native import ChatError, Download, Upload
-from chat_app.serve.uvicorn_http import take_rest
+from chat_app.serve.upload_body import take_rest
 
 # Without a byte from the client.
 _IDLE_SECONDS = 60.0

@@ -30,7 +30,7 @@ from chat_app.errors import unavailable_response
 from chat_app.routers.service import make_static_directory
 from chat_app.serve.handoff import find_uvicorn_config, install_handoff, may_hand_off
 from chat_app.serve.supervisor import bound_shutdown, on_termination, raise_open_file_limit, refuse_workers
-from chat_app.serve.uvicorn_http import ignore_other_upgrades
+from chat_app.serve.upgrade_headers import read_upgrades
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
@@ -74,7 +74,7 @@ class ServiceLifespan:
         except (ConfigurationError, StartError) as error:
             app.state.start_refusal = str(error)
             raise
-        undo = [install_handoff(config), ignore_other_upgrades(config)]
+        undo = [install_handoff(config), read_upgrades(config)]
         # At once, and not when the server has done with all requests.
         undo.append(on_termination(lambda: asyncio.run(_close_sockets(core))))
         if config is not None:

@@ -1,19 +1,15 @@
-"""What is touched of uvicorn's HTTP protocol, none of which is public. Tried with uvicorn 0.54.
+"""Takes the body of a large request out of uvicorn: the core reads it from the socket itself.
 
-- The body of a large request is taken out, over httptools and h11: the core reads it from the socket itself. What
-  uvicorn has read already is taken from its request; then the transport stays paused and a duplicate of its descriptor
-  goes to the core. uvicorn's parser does not see the rest, so the connection ends with the answer.
-- An offer to upgrade to anything but WebSocket is removed in front of httptools, which would drop the body behind it.
-  Clients in Java and Kotlin offer h2c with every request.
+What uvicorn has read already is taken from its request; then the transport stays paused and a duplicate of its
+descriptor goes to the core. uvicorn's parser does not see the rest, so the connection ends with the answer.
 
-Everything is looked at before anything is changed: under another server, behind something that wraps ``receive``, or
-where a release keeps things elsewhere, requests are served as usual.
+None of what is touched here is public. Tried with uvicorn 0.54, over httptools and h11. Everything is looked at before
+anything is changed: under another server, behind something that wraps ``receive``, or where a release keeps things
+elsewhere, the body comes through ASGI messages as usual.
 """
 
 import logging
 import os
-import re
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
@@ -38,7 +34,6 @@ _ATTRIBUTES = (
 # For less than this, keeping the connection is worth more.
 _MIN_BYTES = 256 * 1024
 _CLOSE = (b"connection", b"close")
-_OTHER_UPGRADE = re.compile(rb"\r\nupgrade:(?![^\r\n]*websocket)[^\r\n]*", re.IGNORECASE)
 
 
 def take_rest(request: Request) -> tuple[bytes, int, int] | None:
@@ -92,25 +87,3 @@ def _uvicorns_request(receive: Any) -> Any | None:
         and hasattr(cycle.flow, "pause_reading")
     )
     return cycle if is_known else None
-
-
-def ignore_other_upgrades(config: Any | None) -> Callable[[], None]:
-    """Have uvicorn ignore offers to upgrade to anything but WebSocket; the result takes it back."""
-    configured: Any = None if config is None else config.http_protocol_class
-    if config is None or getattr(configured, "__module__", "") != "uvicorn.protocols.http.httptools_impl":
-        return lambda: None
-
-    class Protocol(configured):  # type: ignore[misc]
-        def data_received(self, data: bytes) -> None:
-            if b"pgrade:" in data and not getattr(getattr(self, "cycle", None), "more_body", False):
-                # No body is being read, so this begins with a head.
-                head, end, rest = data.partition(b"\r\n\r\n")
-                data = _OTHER_UPGRADE.sub(b"", head) + end + rest
-            super().data_received(data)
-
-    config.http_protocol_class = Protocol
-
-    def take_back() -> None:
-        config.http_protocol_class = configured
-
-    return take_back

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from harness.pool import ServerPool
 from harness.processes import APPLICATION, clean_environment, free_port
+from harness.siblings import SETTINGS
 from harness.waiting import wait_until
-from harness.walk import assert_chat_works
+from harness.walk import assert_all_systems_work, assert_chat_works
 
 
 @pytest.mark.parametrize(
@@ -46,20 +47,39 @@ def test_the_fall_back_with_each_implementation_of_uvicorn(servers: ServerPool, 
     chat.server.stop()
 
 
-def test_hypercorn(servers: ServerPool) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "uvicorn --host 127.0.0.1 --port PORT --http h11",
+        "gunicorn -k uvicorn_worker.UvicornWorker --bind 127.0.0.1:PORT",
+        "hypercorn --bind 127.0.0.1:PORT --access-logfile -",
+        "granian --interface asgi --host 127.0.0.1 --port PORT",
+    ],
+)
+def test_all_systems_under_each_server(servers: ServerPool, command: str) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "hypercorn", APPLICATION, "--bind", f"127.0.0.1:{port}", "--access-logfile", "-"]
-    chat = servers.prepare("sqlite", command=command, address=("127.0.0.1", port))
+    words = [sys.executable, "-m", *command.replace("PORT", str(port)).split(), APPLICATION]
+    chat = servers.prepare("sqlite", command=words, address=("127.0.0.1", port), settings=SETTINGS)
     chat.server.start()
-    assert_chat_works(chat)
+    assert_all_systems_work(chat)
 
 
-def test_granian(servers: ServerPool) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
-    chat = servers.prepare("sqlite", command=[*command, APPLICATION], address=("127.0.0.1", port))
+@pytest.mark.parametrize("arguments", [(), ("--lifespan", "off")], ids=" ".join)
+def test_all_systems_with_tls_in_uvicorn(servers: ServerPool, arguments: tuple[str, ...]) -> None:
+    chat = servers.prepare("sqlite", *arguments, transport="asgi", settings=SETTINGS)
     chat.server.start()
-    assert_chat_works(chat)
+    assert_all_systems_work(chat)
+    chat.server.stop()
+
+
+def test_all_systems_on_a_socket_that_was_passed_on(servers: ServerPool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        command = [sys.executable, "-m", "uvicorn", APPLICATION, "--fd", str(listening.fileno())]
+        chat = servers.prepare("sqlite", command=command, address=address, settings=SETTINGS)
+        chat.server.spawn(pass_fds=[listening.fileno()])
+    chat.server.wait_ready()
+    assert_all_systems_work(chat)
 
 
 def test_a_unix_socket(servers: ServerPool, tmp_path: Path) -> None:

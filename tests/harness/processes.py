@@ -93,7 +93,7 @@ class ServerProcess:
 
     # Life ---------------------------------------------------------------------------------------------------------
 
-    def spawn(self) -> None:
+    def spawn(self, pass_fds: Sequence[int] = ()) -> None:
         """Start the process without waiting for anything; the log starts anew."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("wb") as log:
@@ -104,6 +104,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=pass_fds,
             )
 
     def start(self) -> None:

@@ -198,3 +198,4 @@ allow_tables_to_appear_in_same_query!(
     file_uploads_b
 );
 allow_tables_to_appear_in_same_query!(room_sequences, read_markers);
+allow_tables_to_appear_in_same_query!(room_sequences, room_changes);

@@ -73,8 +73,9 @@ pub(crate) enum Pools {
 /// Runs one query function on the back end in use.
 ///
 /// `read` and `write` are plain connections (in SQLite only one of them can
-/// write), `transaction` is all or nothing: for SQLite an immediate one, which
-/// excludes other writers from its beginning.
+/// write). `snapshot` is for several reads that have to agree with each other: all see
+/// the database as it was at the first of them. `transaction` is all or nothing: for
+/// SQLite an immediate one, which excludes other writers from its beginning.
 macro_rules! query {
     ($database:expr, $access:ident $table:ident::$function:ident($($argument:expr),* $(,)?)) => {
         match &$database.inner.pools {
@@ -93,6 +94,16 @@ macro_rules! query {
         })
         .await
     };
+    (@postgres snapshot $connection:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| {
+                $crate::backend::postgres::queries::$table::$function(connection, $($argument),*).await
+            })
+            .await
+    };
     (@postgres $access:ident $connection:ident, $table:ident $function:ident $($argument:expr),*) => {
         $crate::backend::postgres::queries::$table::$function(&mut $connection, $($argument),*).await
     };
@@ -100,6 +111,17 @@ macro_rules! query {
         $pool
             .run($crate::sqlite::SqliteAccess::Write, move |connection| {
                 connection.immediate_transaction(|connection| {
+                    $crate::backend::sqlite::run_to_end(
+                        $crate::backend::sqlite::queries::$table::$function(connection, $($argument),*),
+                    )
+                })
+            })
+            .await?
+    };
+    (@sqlite snapshot $pool:ident, $table:ident $function:ident $($argument:expr),*) => {
+        $pool
+            .run($crate::sqlite::SqliteAccess::Read, move |connection| {
+                diesel::Connection::transaction(connection, |connection| {
                     $crate::backend::sqlite::run_to_end(
                         $crate::backend::sqlite::queries::$table::$function(connection, $($argument),*),
                     )

@@ -36,7 +36,7 @@ pub(crate) async fn find_entries(
 }
 
 /// Of these pairs, those whose user is not active any more or whose room is
-/// private without the user being its owner or a member.
+/// private without the user being its owner or a member. Needs a snapshot.
 pub(crate) async fn find_lost(
     connection: &mut Connection,
     pairs: &[(UserId, RoomId)],

@@ -65,13 +65,17 @@ pub(crate) async fn list_after(
     let end = after.saturating_add(limit).min(up_to);
     let mut rows = numbered_range(connection, tables, room, after, end).await?;
     let rest = limit - rows.len() as i64;
+    // Numbers are committed in their order, so below the last row nothing can come any
+    // more. Above it something can have come since: the second statement sees more than
+    // the first, and must not begin behind what the first could not see.
+    let last = rows.last().and_then(|((_, seq), ..)| *seq).unwrap_or(after);
     if rest > 0 && end < up_to {
         // The end of the room, or messages that somebody has deleted.
         let more = paged(
             message_sequence::table
                 .inner_join(messages::table)
                 .filter(message_sequence::room_id.eq(room.0))
-                .filter(message_sequence::seq.gt(end))
+                .filter(message_sequence::seq.gt(last))
                 .filter(message_sequence::seq.le(up_to))
                 .order(message_sequence::seq.asc())
                 .select((MESSAGE_COLUMNS, message_sequence::seq.nullable())),
@@ -83,7 +87,8 @@ pub(crate) async fn list_after(
     complete(connection, tables, rows, known).await
 }
 
-/// Those whose number is below `before`, the highest first.
+/// Those whose number is below `before`, the highest first. The later statements read
+/// below what the first has found, where nothing can come any more.
 pub(crate) async fn list_before(
     connection: &mut Connection,
     tables: FileTables,
@@ -181,7 +186,9 @@ pub(crate) async fn last_seq(
     Ok(last.unwrap_or(0))
 }
 
-/// The messages of the rows, with senders and files.
+/// The messages of the rows, with senders and files. Read by statements of their own: a
+/// message whose sender is gone by then is gone too, and a file that is gone is shown as
+/// not there.
 async fn complete(
     connection: &mut Connection,
     tables: FileTables,

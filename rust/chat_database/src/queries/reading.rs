@@ -44,7 +44,8 @@ pub(crate) async fn list(
     Ok(readings.collect())
 }
 
-/// The rooms of a user, with how far the user has read if that is known here.
+/// The rooms of a user, with how far the user has read if that is known here. Needs a
+/// snapshot.
 pub(crate) async fn list_rooms(
     connection: &mut Connection,
     user: UserId,

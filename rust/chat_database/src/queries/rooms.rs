@@ -15,6 +15,9 @@ use crate::models::{
 use crate::schema::{rooms, user_rooms, users};
 use crate::timestamp::now;
 
+/// The room first, then its members: on the way of every request about a room, so without
+/// the round trips of a snapshot. Whoever is let in by the two was allowed at one of these
+/// moments.
 pub(crate) async fn find_details(
     connection: &mut Connection,
     id: RoomId,
@@ -99,7 +102,7 @@ pub(crate) async fn list_of_user(
     with_people(connection, rooms).await
 }
 
-/// Adds owners and members in two queries. Memberships and users are read
+/// Adds owners and members in two queries. Needs a snapshot. Memberships and users are read
 /// apart because the same users are in many rooms.
 async fn with_people(
     connection: &mut Connection,

@@ -10,6 +10,7 @@ mod processes;
 mod reading;
 mod repeats;
 mod rooms;
+mod snapshots;
 mod uploads;
 mod users;
 pub(crate) mod writer;

@@ -43,7 +43,7 @@ impl CompatStore {
     /// The call with caller and callee.
     pub async fn find_call(&self, id: &str) -> Result<Option<CallWithParties>, DatabaseError> {
         let id = id.to_owned();
-        query!(self.database, read compat_calls::find_call(&id))
+        query!(self.database, snapshot compat_calls::find_call(&id))
     }
 
     pub async fn end_call(&self, call: Call) -> Result<EndedCall, DatabaseError> {
@@ -66,12 +66,12 @@ impl CompatStore {
 
     /// In the order of their creation.
     pub async fn list_call_rooms(&self) -> Result<Vec<CallRoom>, DatabaseError> {
-        query!(self.database, read compat_calls::list_rooms())
+        query!(self.database, snapshot compat_calls::list_rooms())
     }
 
     pub async fn find_call_room(&self, id: &str) -> Result<Option<CallRoom>, DatabaseError> {
         let id = id.to_owned();
-        query!(self.database, read compat_calls::find_room(&id))
+        query!(self.database, snapshot compat_calls::find_room(&id))
     }
 
     /// In the order of joining.
@@ -94,6 +94,6 @@ impl CompatStore {
     /// The call or room of that name or id.
     pub async fn find_media_room(&self, name: &str) -> Result<Option<MediaRoom>, DatabaseError> {
         let name = name.to_owned();
-        query!(self.database, read compat_calls::find_media_room(&name))
+        query!(self.database, snapshot compat_calls::find_media_room(&name))
     }
 }

@@ -23,7 +23,7 @@ impl CompatStore {
         id: &str,
     ) -> Result<Option<RoomWithPeople>, DatabaseError> {
         let id = id.to_owned();
-        query!(self.database, read compat_rooms::find(system, &id))
+        query!(self.database, snapshot compat_rooms::find(system, &id))
     }
 
     /// The rooms an account takes part in, newest first.
@@ -33,7 +33,7 @@ impl CompatStore {
         account: &str,
     ) -> Result<Vec<RoomWithPeople>, DatabaseError> {
         let account = account.to_owned();
-        query!(self.database, read compat_rooms::list_of_account(system, &account))
+        query!(self.database, snapshot compat_rooms::list_of_account(system, &account))
     }
 
     /// Newest first.
@@ -41,7 +41,7 @@ impl CompatStore {
         &self,
         system: System,
     ) -> Result<Vec<RoomWithPeople>, DatabaseError> {
-        query!(self.database, read compat_rooms::list_public(system))
+        query!(self.database, snapshot compat_rooms::list_public(system))
     }
 
     /// None if there is no such room or account.

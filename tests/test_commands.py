@@ -1,6 +1,5 @@
 """The commands that section 8 of the contract keeps: ``init_db.py`` and ``run_dev.py``."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ from harness.chat import SECRET_KEY
 from harness.database import Database
 from harness.pool import ServerPool, check_log
 from harness.postgres import PASSWORD_ROLE, PostgresAccess, PostgresCluster
-from harness.processes import clean_environment, free_port
+from harness.processes import free_port, run_command
 
 TABLES = ("users", "rooms", "user_rooms", "messages", "file_uploads")
 
@@ -18,16 +17,7 @@ TABLES = ("users", "rooms", "user_rooms", "messages", "file_uploads")
 def init_db(repository: Path, folder: Path, url: str | None) -> tuple[int, str]:
     """Run ``init_db.py``; gives exit code and output."""
     settings = {} if url is None else {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
-    done = subprocess.run(
-        [sys.executable, str(repository / "init_db.py")],
-        cwd=folder,
-        env=clean_environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_command([sys.executable, str(repository / "init_db.py")], folder, settings)
     output = done.stdout + done.stderr
     check_log(output)
     return done.returncode, output

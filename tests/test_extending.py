@@ -1,6 +1,5 @@
 """The application is an ordinary one of FastAPI: what somebody adds works as the framework documents it."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from harness.chat import Chat, settings_for
 from harness.database import Database
 from harness.pool import ServerPool, check_log
-from harness.processes import SCRIPTS, clean_environment, uvicorn_command
+from harness.processes import SCRIPTS, run_command, uvicorn_command
 from harness.waiting import wait_until
 
 ORIGIN = "http://localhost:3000"
@@ -127,16 +126,8 @@ def test_observers(observed: Chat) -> None:
 
 @pytest.mark.parametrize("script", ["chat_in_test_client.py", "chat_in_asgi_transport.py"])
 def test_clients_inside_the_process(tmp_path: Path, script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", str(SCRIPTS / script)],
-        cwd=tmp_path,
-        env=clean_environment(settings_for(Database(f"sqlite:///{tmp_path / 'chat.db'}"))),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    settings = settings_for(Database(f"sqlite:///{tmp_path / 'chat.db'}"))
+    done = run_command([sys.executable, "-W", "error::RuntimeWarning", str(SCRIPTS / script)], tmp_path, settings)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("chatted\n")
     check_log(done.stdout + done.stderr)

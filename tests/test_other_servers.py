@@ -1,7 +1,6 @@
 """Chat works however the application is served: other options of uvicorn, other ASGI servers, the test client."""
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import httpx
 import psutil
 import pytest
 from harness.pool import ServerPool
-from harness.processes import APPLICATION, clean_environment, free_port
+from harness.processes import APPLICATION, free_port, run_command
 from harness.siblings import SETTINGS
 from harness.waiting import wait_until
 from harness.walk import assert_all_systems_work, assert_chat_works
@@ -102,14 +101,6 @@ def test_a_unix_socket(servers: ServerPool, tmp_path: Path) -> None:
 
 def test_importing_the_application_does_nothing(tmp_path: Path) -> None:
     settings = {"DATABASE_URL": "nonsense", "DEBUG": "maybe"}
-    done = subprocess.run(
-        [sys.executable, "-c", "import chat_app.main; assert chat_app.main.app"],
-        cwd=tmp_path,
-        env=clean_environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_command([sys.executable, "-c", "import chat_app.main; assert chat_app.main.app"], tmp_path, settings)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []

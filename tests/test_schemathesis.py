@@ -1,11 +1,10 @@
 """Generated requests against the OpenAPI document: no server error, answers as documented."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from harness.chat import Chat
-from harness.processes import clean_environment
+from harness.processes import run_command
 
 CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance"
 EXAMPLES = "25"
@@ -17,31 +16,23 @@ def explore(chat: Chat, folder: Path, *selection: str) -> None:
     """Run the tool as a new user with a room."""
     ana = chat.user()
     chat.say(chat.room(ana), ana, "x")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("schemathesis")),
-            "run",
-            f"{chat.server.base_url}/openapi.json",
-            "--header",
-            f"Authorization: Bearer {ana.token}",
-            "--checks",
-            CHECKS,
-            "--max-examples",
-            EXAMPLES,
-            "--phases",
-            "examples,coverage,fuzzing",
-            "--generation-deterministic",
-            "--no-color",
-            *selection,
-        ],
-        cwd=folder,
-        env=clean_environment({}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{chat.server.base_url}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {ana.token}",
+        "--checks",
+        CHECKS,
+        "--max-examples",
+        EXAMPLES,
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--generation-deterministic",
+        "--no-color",
+        *selection,
+    ]
+    done = run_command(command, folder, {}, 240)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 

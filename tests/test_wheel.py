@@ -1,7 +1,6 @@
 """The wheel alone is the service: installed into an empty environment, started in an empty folder, chatted through."""
 
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from harness.chat import Chat
 from harness.database import Database
 from harness.pool import ServerPool
-from harness.processes import clean_environment, uvicorn_command
+from harness.processes import run_command, uvicorn_command
 
 BUILD_SECONDS = 900
 # Certificates and package indexes of the machine must be known to pip too.
@@ -20,16 +19,7 @@ PIP_PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_pro
 def run(command: list[str], folder: Path, **extra: str) -> str:
     """Run a command that must succeed; gives its output."""
     passed = {key: value for key, value in os.environ.items() if key.startswith(PIP_PREFIXES)}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=clean_environment({**passed, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **extra}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_SECONDS,
-        check=False,
-    )
+    done = run_command(command, folder, {**passed, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **extra}, BUILD_SECONDS)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
@@ -54,13 +44,26 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         assert name in names
 
 
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The interpreter of an environment with the wheel and what it asks for."""
+    folder = tmp_path_factory.mktemp("environment")
+    run([sys.executable, "-m", "venv", "venv"], folder)
+    installed = str(folder / "venv" / "bin" / "python")
+    run([installed, "-m", "pip", "install", "--quiet", str(wheel)], folder)
+    return installed
+
+
+# Without the hand-off uvicorn needs a WebSocket library.
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_the_installed_wheel_chats(wheel: Path, servers: ServerPool, tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
-    run([sys.executable, "-m", "venv", str(environment)], tmp_path)
-    python = environment / "bin" / "python"
-    run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], tmp_path)
-    chat: Chat = servers.prepare("sqlite", command=uvicorn_command(python=str(python)))
+@pytest.mark.parametrize(
+    ("transport", "arguments"), [("handoff", ()), ("asgi", ()), ("handoff", ("--lifespan", "off"))]
+)
+def test_the_installed_wheel_chats(
+    python: str, servers: ServerPool, transport: str, arguments: tuple[str, ...]
+) -> None:
+    command = uvicorn_command(*arguments, python=python)
+    chat: Chat = servers.prepare("sqlite", transport=transport, command=command)
     chat.server.unset("DATABASE_URL", "SECRET_KEY", "ALLOWED_ORIGINS", "VIRTUAL_ENV")
     chat.database = Database(f"sqlite:///{chat.server.folder / 'data' / 'izpochat.db'}")
     chat.server.start()

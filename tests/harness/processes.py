@@ -46,6 +46,22 @@ def uvicorn_command(*arguments: str, python: str = sys.executable, application: 
     return [python, "-m", "uvicorn", application, *where, "--host", "127.0.0.1", "--port", "0", *arguments]
 
 
+def run_command(
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a folder, with these settings in the environment."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=clean_environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 class ServerProcess:
     """A server under test.
 

@@ -46,6 +46,30 @@ def test_nothing_is_lost_while_the_processes_cannot_talk(
     assert at_other.expect("message")["id"] == at_one.expect("message")["id"] == message["id"]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_was_replayed_at_a_process_that_is_behind_comes_once(
+    servers: ServerPool, own_redis: RedisServer, kind: str
+) -> None:
+    one, other = start_processes(servers, kind, own_redis.url)
+    ana, beto = one.users("ana", "beto")
+    room = one.room(ana)
+    asking, witness = one.connect_all(room, ana, beto, events="changes")
+    own_redis.stop()
+    said = [other.say(room, ana, str(number)) for number in range(1, 6)]
+    other.edit(room, ana, said[1]["id"], "editado")
+    asking.send({"type": "resume", "since_seq": 0, "since_change": 0})
+    frames = [asking.receive()]
+    while frames[-1].get("seq") != 6:
+        if frames[-1]["type"] == "resumed":
+            other.say(room, ana, "6")
+        frames.append(asking.receive())
+    (start,) = [index for index, frame in enumerate(frames) if frame["type"] == "resumed"]
+    messages = [frame["seq"] for frame in frames[start:] if frame["type"] == "message"]
+    changes = [frame["change"] for frame in frames[start:] if frame["type"] == "message_edited"]
+    assert (messages, changes) == ([1, 2, 3, 4, 5, 6], [1])
+    assert [witness.expect("message")["seq"] for _ in range(5)] == [1, 2, 3, 4, 5]
+
+
 def test_without_the_server_one_process_serves_alone(servers: ServerPool) -> None:
     settings = {"REDIS_URL": f"redis://:{'hush'}@127.0.0.1:{free_port()}"}
     chat = servers.prepare("sqlite", settings=settings)

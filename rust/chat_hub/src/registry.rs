@@ -197,7 +197,7 @@ impl Registry {
         if let Some(resume) = resume {
             let replay = room.replay(resume, &self.tail_limits);
             greeting.extend(replay.frames);
-            replayed_to = (replay.to, replay.to_change);
+            replayed_to = (replay.to, replay.to_change.unwrap_or_default());
         }
         let attachment = Attachment {
             id,
@@ -248,9 +248,8 @@ impl Registry {
             return;
         };
         self.with_room(room, |room| {
-            for frame in room.replay(resume, &self.tail_limits).frames {
-                room.push_only(to, frame);
-            }
+            let replay = room.replay(resume, &self.tail_limits);
+            room.push_replay(to, replay);
         });
     }
 

@@ -108,8 +108,8 @@ pub(crate) struct Replay {
     pub(crate) frames: Vec<EncodedFrame>,
     /// What comes later and is not behind this place has been replayed.
     pub(crate) to: Seq,
-    /// The same for changes.
-    pub(crate) to_change: Change,
+    /// The same for changes, if the connection asked for those it missed.
+    pub(crate) to_change: Option<Change>,
 }
 
 impl Room {
@@ -343,7 +343,7 @@ impl Room {
         Replay {
             frames,
             to,
-            to_change: to_change.unwrap_or_default(),
+            to_change,
         }
     }
 
@@ -386,12 +386,36 @@ impl Room {
 
     /// Takes up a frame for one connection, behind everything so far.
     pub(crate) fn push_only(&mut self, to: ConnectionRef, frame: EncodedFrame) {
+        self.push_replayed(to, frame, None, None);
+    }
+
+    /// Replays to an open connection, behind everything so far. From then on it has seen
+    /// what the replay covers, so nothing of that reaches it again.
+    pub(crate) fn push_replay(&mut self, connection: ConnectionRef, replay: Replay) {
+        let Replay {
+            frames,
+            to,
+            to_change,
+        } = replay;
+        let (mut to, mut to_change) = (Some(to), to_change);
+        for frame in frames {
+            self.push_replayed(connection, frame, to.take(), to_change.take());
+        }
+    }
+
+    fn push_replayed(
+        &mut self,
+        to: ConnectionRef,
+        frame: EncodedFrame,
+        seq: Option<Seq>,
+        change: Option<Change>,
+    ) {
         self.enqueue(Delivery {
             frame,
             audience: Audience::Only(to),
             importance: Importance::Required,
-            seq: None,
-            change: None,
+            seq,
+            change,
             kind: None,
             _permit: None,
         });

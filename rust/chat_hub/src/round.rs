@@ -62,9 +62,10 @@ pub(crate) struct Delivery {
     pub(crate) frame: EncodedFrame,
     pub(crate) audience: Audience,
     pub(crate) importance: Importance,
-    /// Of a message: its place.
+    /// Of a message: its place. Of `resumed` on an open connection (`Audience::Only`):
+    /// the place of the last message that is replayed.
     pub(crate) seq: Option<Seq>,
-    /// Of a change: its place.
+    /// The same of changes.
     pub(crate) change: Option<Change>,
     /// Of an event that connections have to ask for: its kind.
     pub(crate) kind: Option<EventKind>,
@@ -74,12 +75,14 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     fn is_for(&self, connection: &Connection, seat: &RoomSeat) -> bool {
-        if self.seq.is_some_and(|seq| seq <= seat.replayed_to) {
-            return false;
-        }
-        let is_replayed = |change| change <= seat.replayed_to_change;
-        if self.change.is_some_and(is_replayed) {
-            return false;
+        if self.is_published() {
+            if self.seq.is_some_and(|seq| seq <= seat.replayed_to.get()) {
+                return false;
+            }
+            let is_replayed = |change| change <= seat.replayed_to_change.get();
+            if self.change.is_some_and(is_replayed) {
+                return false;
+            }
         }
         if !self.is_wanted(seat.events.get()) {
             return false;
@@ -96,6 +99,11 @@ impl Delivery {
     /// Whether connections that have asked for these events get it.
     fn is_wanted(&self, events: EventKinds) -> bool {
         self.kind.is_none_or(|kind| events.contains(kind))
+    }
+
+    /// Whether it was published to the room. What is for one connection may be a replay.
+    fn is_published(&self) -> bool {
+        !matches!(self.audience, Audience::Only(_))
     }
 
     pub(crate) fn is_for_most(&self) -> bool {
@@ -139,6 +147,7 @@ impl Round {
     pub(crate) fn new(room: RoomId, first: u64, deliveries: Vec<Delivery>) -> Self {
         let mut excepted = Vec::new();
         let mut targets: Vec<ConnectionRef> = Vec::new();
+        let published = || deliveries.iter().filter(|delivery| delivery.is_published());
         for delivery in &deliveries {
             match delivery.audience {
                 Audience::EverybodyBut(user) | Audience::User(user) => excepted.push(user),
@@ -152,8 +161,8 @@ impl Round {
         Self {
             room,
             first,
-            first_seq: deliveries.iter().find_map(|delivery| delivery.seq),
-            first_change: deliveries.iter().find_map(|delivery| delivery.change),
+            first_seq: published().find_map(|delivery| delivery.seq),
+            first_change: published().find_map(|delivery| delivery.change),
             events: deliveries
                 .iter()
                 .filter_map(|delivery| delivery.kind)
@@ -193,15 +202,19 @@ impl Round {
             return Portion::Own(Vec::new());
         };
         let missed = seat.joined_at.saturating_sub(self.first);
+        let is_target = self.has_target(connection.id());
+        if is_target {
+            self.note_replays(connection.id(), seat);
+        }
         let is_exception = missed > 0
+            || is_target
             || self
                 .first_seq
-                .is_some_and(|first| first <= seat.replayed_to)
+                .is_some_and(|first| first <= seat.replayed_to.get())
             || self
                 .first_change
-                .is_some_and(|first| first <= seat.replayed_to_change)
-            || self.excepted.binary_search(&seat.user_id).is_ok()
-            || self.has_target(connection.id());
+                .is_some_and(|first| first <= seat.replayed_to_change.get())
+            || self.excepted.binary_search(&seat.user_id).is_ok();
         let events = seat.events.get().among(self.events);
         if !is_exception && (events.is_empty() || events == self.events) {
             return Portion::Common(self, events);
@@ -212,6 +225,21 @@ impl Round {
             own.filter(|delivery| delivery.is_for(connection, seat))
                 .collect(),
         )
+    }
+
+    /// Moves what the connection has seen to the end of the replays in this round: what
+    /// is published up to there, before or later, does not come beside them.
+    fn note_replays(&self, id: ConnectionId, seat: &RoomSeat) {
+        for delivery in &self.deliveries {
+            if matches!(delivery.audience, Audience::Only(target) if target.id == id) {
+                if let Some(seq) = delivery.seq {
+                    seat.replayed_to.set(seq);
+                }
+                if let Some(change) = delivery.change {
+                    seat.replayed_to_change.set(change);
+                }
+            }
+        }
     }
 
     fn has_target(&self, id: ConnectionId) -> bool {

@@ -24,10 +24,10 @@ pub(crate) struct RoomSeat {
     pub(crate) room_id: RoomId,
     /// Where in the room's stream of deliveries it came in; what is before is not for it.
     pub(crate) joined_at: u64,
-    /// The last message it got when it came back; later it may be published still.
-    pub(crate) replayed_to: Seq,
+    /// The last message of its latest replay; later it may be published still.
+    pub(crate) replayed_to: Cell<Seq>,
     /// The same for changes.
-    pub(crate) replayed_to_change: Change,
+    pub(crate) replayed_to_change: Cell<Change>,
     /// The events that it has asked for.
     pub(crate) events: Cell<EventKinds>,
     /// When it is closed unless it is allowed to stay longer.
@@ -60,8 +60,8 @@ impl Seat {
             user_id,
             room_id,
             joined_at,
-            replayed_to,
-            replayed_to_change,
+            replayed_to: Cell::new(replayed_to),
+            replayed_to_change: Cell::new(replayed_to_change),
             events: Cell::new(events),
             expires: Cell::new(None),
             index: Cell::new(0),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chat_hub::{
-    ChangePublication, Fetched, Hub, HubConfig, News, Notice, PeerId, Peers, Profile, Publication,
-    Wishes,
+    ChangePublication, Fetched, Hub, HubConfig, LoadedChange, LoadedChanges, LoadedTail, News,
+    Notice, PeerId, Peers, Profile, Publication, Resume, Wishes,
 };
 use chat_protocol::ids::{Change, RoomId, Seq, UserId};
 use chat_protocol::{EventKinds, Position};
@@ -260,6 +260,46 @@ async fn what_does_not_arrive_is_fetched() {
     assert_eq!(heard, ["3", "5", "change 2"]);
     publish(&hub, 6).await;
     assert_eq!(said(&mut reader), "6");
+    hub.shut_down(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_is_fetched_late_does_not_follow_its_replay() {
+    let (hub, _recorder) = hub();
+    let mut reader = join_at(&hub, 1, at(0, 0));
+    let mut other = join_at(&hub, 2, at(0, 0));
+    let resume = Resume {
+        since: at(0, 0),
+        loaded: Some(LoadedTail {
+            last: Seq(3),
+            frames: (1..=3).map(|seq| text(&seq.to_string())).collect(),
+            changes: Some(LoadedChanges {
+                last: Change(1),
+                after: Change(0),
+                changes: vec![LoadedChange {
+                    change: Change(1),
+                    seq: Seq(2),
+                    frame: text("change 1"),
+                }],
+            }),
+        }),
+        history: String::new(),
+        changes: String::new(),
+    };
+    hub.resume(reader.connection, resume);
+    let fetched = Fetched {
+        messages: (1..=4).map(message).collect(),
+        changes: vec![change(1, 2), change(2, 4)],
+        up_to: at(4, 2),
+    };
+    hub.fill(ROOM, fetched);
+    let user_joined = reader.json();
+    assert_eq!(user_joined["type"], "user_joined");
+    assert_eq!(reader.json()["type"], "resumed");
+    let heard: Vec<String> = (0..6).map(|_| said(&mut reader)).collect();
+    assert_eq!(heard, ["1", "2", "3", "change 1", "4", "change 2"]);
+    let heard: Vec<String> = (0..6).map(|_| said(&mut other)).collect();
+    assert_eq!(heard, ["1", "2", "3", "4", "change 1", "change 2"]);
     hub.shut_down(Duration::ZERO).await;
 }
 

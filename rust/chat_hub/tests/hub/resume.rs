@@ -161,6 +161,63 @@ async fn an_open_connection_can_ask() {
 }
 
 #[tokio::test]
+async fn what_an_open_connection_was_replayed_does_not_come_live() {
+    let hub = hub(1 << 20);
+    let mut other = join(&hub, 2, 1);
+    let mut client = join(&hub, 1, 1);
+    // Stored already and so in the database; on its way to the hub.
+    hub.resume(client.connection, resume(3, Some(1..=6)));
+    for place in 5..=7 {
+        publish(&hub, place).await;
+    }
+    resumed(&mut client, 3, 6, true);
+    assert_eq!(places(&mut client, 4), [4, 5, 6, 7]);
+    assert_eq!(places(&mut other, 3), [5, 6, 7], "nobody else has asked");
+    // Again, and further.
+    hub.resume(client.connection, resume(7, Some(1..=9)));
+    for place in 8..=10 {
+        publish(&hub, place).await;
+    }
+    resumed(&mut client, 7, 9, true);
+    assert_eq!(places(&mut client, 3), [8, 9, 10]);
+    assert_eq!(places(&mut other, 3), [8, 9, 10]);
+}
+
+#[tokio::test]
+async fn what_an_open_connection_reads_in_the_history_does_not_come_live() {
+    let hub = hub(1 << 20);
+    let mut client = join(&hub, 1, 1);
+    // More than the hub of the tests keeps.
+    hub.resume(client.connection, resume(2, Some(1..=200)));
+    publish(&hub, 200).await;
+    publish(&hub, 201).await;
+    resumed(&mut client, 2, 200, false);
+    assert_eq!(places(&mut client, 1), [201]);
+}
+
+#[tokio::test]
+async fn changes_that_an_open_connection_was_replayed_do_not_come_live() {
+    let hub = hub(1 << 20);
+    let wishes = Wishes {
+        events: EventKinds::from_list("changes"),
+        ..Wishes::default()
+    };
+    let mut client = join_with(&hub, 1, 1, wishes);
+    let mut asked = resume(5, Some(1..=5));
+    asked.since.change = Some(Change(1));
+    if let Some(loaded) = &mut asked.loaded {
+        loaded.changes = Some(changes(1..=3));
+    }
+    hub.resume(client.connection, asked);
+    for place in 2..=4 {
+        publish_change(&hub, place).await;
+    }
+    let expected = serde_json::json!({"from": 1, "to": 3, "complete": true});
+    assert_eq!(resumed_changes(&mut client), expected);
+    assert_eq!(places(&mut client, 3), [1002, 1003, 1004]);
+}
+
+#[tokio::test]
 async fn the_sender_may_get_a_form_of_its_own() {
     let hub = hub(1 << 20);
     let mut sender = join(&hub, 1, 1);

@@ -131,20 +131,7 @@ fn an_open_connection_asks_in_the_middle_of_everything() {
                 .any(|seen| matches!(seen, Seen::Frame(frame) if frame["type"] == "resumed"))
         });
         shut_down(&hub);
-        let (start, to, places) = after_resumed(&client.end());
-        let replayed = usize::try_from(to - start).expect("a count");
-        assert_eq!(places[..replayed], (start + 1..=to).collect::<Vec<_>>());
-        // What was replayed before it was published comes once more; nothing is left out.
-        let live = &places[replayed..];
-        assert!(
-            live.windows(2).all(|pair| pair[1] == pair[0] + 1),
-            "{places:?}"
-        );
-        assert!(
-            live.first().is_none_or(|first| *first <= to + 1),
-            "{places:?}"
-        );
-        assert!(live.last().is_none_or(|last| *last == LAST), "{places:?}");
-        assert!(to == LAST || live.last() == Some(&LAST), "{places:?}");
+        let (start, _, places) = after_resumed(&client.end());
+        assert_eq!(places, (start + 1..=LAST).collect::<Vec<_>>());
     });
 }

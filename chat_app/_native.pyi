@@ -218,17 +218,20 @@ class Core:
             RuntimeError: the core is not running; the descriptor still belongs to the caller.
         """
 
-    def open_bridge(self, room_id: str, query: str, *, on_output: Callable[[], object]) -> Awaitable[SocketBridge]:
+    def open_bridge(
+        self, room_id: str, query: str, protocols: list[str], *, on_output: Callable[[], object]
+    ) -> Awaitable[SocketBridge]:
         """Open a session whose frames travel through ASGI messages instead of a descriptor.
 
         Args:
             room_id: the path segment as the client sent it.
             query: the query of the request, as the client sent it: the token, and what the client asks for.
+            protocols: the subprotocols that the client offers; answer with the first one.
             on_output: called from a core thread, without arguments, each time the output goes from empty to
                 non-empty; meant to be ``loop.call_soon_threadsafe`` bound to an event.
 
         Raises:
-            ChatError: ``handshake_refused``; answer 403 before accepting.
+            ChatError: ``handshake_refused``; answer 403 before accepting. ``database_unavailable``; answer 503.
         """
 
     def open_socket_io_bridge(

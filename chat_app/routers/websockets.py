@@ -32,4 +32,5 @@ async def list_online_users(caller: OnlineListCaller, room_id: schemas.PathId) -
 async def chat_socket(websocket: WebSocket, room_id: str, core: RunningCore) -> None:
     """Carry the frames of one session; a refused handshake is a 403, the socket is never accepted."""
     query = websocket.url.query
-    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, query, on_output=on_output))
+    protocols: list[str] = websocket.scope.get("subprotocols", [])
+    await serve_bridge(websocket, lambda on_output: core.open_bridge(room_id, query, protocols, on_output=on_output))

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import anyio
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chat_app._native import ChatError, SocketBridge
@@ -22,7 +23,7 @@ _OpenBridge = Callable[[Callable[[], object]], Awaitable[SocketBridge]]
 
 
 async def serve_bridge(websocket: WebSocket, open_bridge: _OpenBridge) -> None:
-    """Carry the frames of one session; a refused handshake is a 403, the socket is never accepted.
+    """Carry the frames of one session; a refused handshake is a 403, one that cannot be decided now a 503.
 
     Args:
         websocket: not accepted yet.
@@ -34,10 +35,14 @@ async def serve_bridge(websocket: WebSocket, open_bridge: _OpenBridge) -> None:
     except ChatError as error:
         if error.code != "handshake_refused":
             logger.warning("socket handshake failed: %s", error)
-        await websocket.close()
+        if error.code == "database_unavailable" and "websocket.http.response" in websocket.scope.get("extensions", {}):
+            await websocket.send_denial_response(Response(status_code=503, headers={"Retry-After": "1"}))
+        else:
+            await websocket.close()
         return
     try:
-        await websocket.accept()
+        # Clients that offer subprotocols end the connection if none is chosen.
+        await websocket.accept(subprotocol=next(iter(websocket.scope.get("subprotocols", [])), None))
         await _carry(websocket, bridge, output_ready)
     finally:
         bridge.disconnect()

@@ -337,19 +337,20 @@ impl Core {
         })
     }
 
-    #[pyo3(signature = (room_id, query, *, on_output))]
+    #[pyo3(signature = (room_id, query, protocols, *, on_output))]
     fn open_bridge<'py>(
         &self,
         py: Python<'py>,
         room_id: String,
         query: String,
+        protocols: Vec<String>,
         on_output: Py<PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let on_output = Arc::new(on_output);
         let output = Arc::new(BridgeOutput::new(move || call_soon(&on_output)));
         self.run(py, move |service| async move {
             let input = service
-                .open_bridge(&room_id, &query, Arc::clone(&output))
+                .open_bridge(&room_id, &query, &protocols, Arc::clone(&output))
                 .await?;
             Ok(SocketBridge::new(input, output))
         })

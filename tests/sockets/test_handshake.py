@@ -147,3 +147,32 @@ def test_handshakes_that_are_none_get_a_client_error(chat: Chat, lines: list[str
     raw.send_bytes(("\r\n".join([*kept, *lines]) + "\r\n\r\n").encode())
     assert 400 <= raw.read_response()[0] < 500
     raw.close()
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [(["chat"], "chat"), (["v2.chat", "v1.chat"], "v2.chat"), (["bearer", "x"], "bearer")]
+)
+def test_one_of_the_offered_subprotocols_is_chosen(chat: Chat, offered: list[str], chosen: str) -> None:
+    ana = chat.user()
+    with ChatSocket.open(chat.socket_url(chat.room(ana), ana.token), chat.context, subprotocols=offered) as socket:
+        assert socket.welcomed() == [ana.id]
+        assert socket.response.headers.get_all("Sec-WebSocket-Protocol") == [chosen]
+
+
+@pytest.mark.parametrize("query", ["", "?token="])
+def test_a_token_among_the_subprotocols(chat: Chat, query: str) -> None:
+    ana = chat.user()
+    url = chat.socket_url(chat.room(ana), None) + query
+    with ChatSocket.open(url, chat.context, subprotocols=["bearer", ana.token]) as socket:
+        assert socket.welcomed() == [ana.id]
+        assert socket.response.headers.get_all("Sec-WebSocket-Protocol") == ["bearer"]
+
+
+@pytest.mark.parametrize("offered", [["bearer", "bad"], ["bearer"], ["chat", "TOKEN"], ["TOKEN", "bearer"]])
+def test_subprotocols_without_a_good_token_are_refused(chat: Chat, offered: list[str]) -> None:
+    ana = chat.user()
+    offers = ", ".join(ana.token if offer == "TOKEN" else offer for offer in offered)
+    raw = RawSocket(chat.socket_url(chat.room(ana), None), chat.context)
+    raw.send_bytes(raw.request(f"Sec-WebSocket-Protocol: {offers}"))
+    assert raw.read_response()[0] == 403
+    raw.close()

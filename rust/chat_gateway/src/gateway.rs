@@ -124,7 +124,8 @@ impl Gateway {
         }
     }
 
-    /// Admits a client whose frames another server carries.
+    /// Admits a client whose frames another server carries. `protocols` are the
+    /// subprotocols it offers; the server answers with the first one.
     ///
     /// # Errors
     /// Why the handshake must be refused.
@@ -132,10 +133,11 @@ impl Gateway {
         &self,
         room: &str,
         query: &str,
+        protocols: &[String],
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, Refusal> {
         let room_id = parse_room_segment(room).ok_or(Refusal::Denied)?;
-        let wish = Wish::parse(query)?;
+        let wish = Wish::parse(query, protocols)?;
         let entrant = self.admit(room_id, &wish).await?;
         let (input, frames) = BridgeInput::channel();
         let budget = FrameBudget::new(self.config.max_frames_per_second);

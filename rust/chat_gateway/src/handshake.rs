@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::backend::Refusal;
 
 const MAX_HEADERS: usize = 128;
+/// The subprotocol whose offer is followed by the token, where the query has none.
+const BEARER: &str = "bearer";
 
 /// The answer to an upgrade that is refused.
 pub const FORBIDDEN: &[u8] =
@@ -32,12 +34,16 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// Reads the query.
+    /// Reads the query, and the subprotocols that the client offers.
     ///
     /// # Errors
     /// Denied if the token is missing, or the place is none.
-    pub(crate) fn parse(query: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(query: &str, protocols: &[String]) -> Result<Self, Refusal> {
         let token = last_query_value(query, "token").filter(|token| !token.is_empty());
+        let token = token.or_else(|| match protocols {
+            [scheme, token] if scheme == BEARER => Some(token.clone()),
+            _ => None,
+        });
         let seq = last_query_value(query, "since_seq");
         let change = last_query_value(query, "since_change");
         let events = last_query_value(query, "events");
@@ -59,6 +65,8 @@ pub struct UpgradeRequest {
     /// As the client sent it.
     pub query: String,
     pub authorization: Option<String>,
+    /// The subprotocols that the client offers, in its order.
+    protocols: Vec<String>,
     /// `Sec-WebSocket-Accept` of the answer.
     accept_key: String,
     /// `Sec-WebSocket-Extensions` of the answer, should messages be compressed.
@@ -99,6 +107,15 @@ impl UpgradeRequest {
         let authorization = header("authorization")
             .and_then(|value| std::str::from_utf8(value).ok())
             .map(str::to_owned);
+        let protocols = request
+            .headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case("sec-websocket-protocol"))
+            .filter_map(|header| std::str::from_utf8(header.value).ok())
+            .flat_map(|list| list.split(','))
+            .map(|protocol| protocol.trim_ascii().to_owned())
+            .filter(|protocol| is_token(protocol))
+            .collect();
         let extensions = request
             .headers
             .iter()
@@ -108,6 +125,7 @@ impl UpgradeRequest {
             path: path.to_owned(),
             query: query.to_owned(),
             authorization,
+            protocols,
             accept_key,
             deflate_answer: accept_deflate(extensions),
             leftover: head[head_bytes..].to_vec(),
@@ -119,8 +137,14 @@ impl UpgradeRequest {
         let extensions = extensions
             .map(|extensions| format!("sec-websocket-extensions: {extensions}\r\n"))
             .unwrap_or_default();
+        // Clients that offer some end the connection if none is chosen.
+        let protocol = self
+            .protocols
+            .first()
+            .map(|protocol| format!("sec-websocket-protocol: {protocol}\r\n"))
+            .unwrap_or_default();
         format!(
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n{extensions}\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\n{protocol}{extensions}\r\n",
             self.accept_key
         )
     }
@@ -131,8 +155,15 @@ impl UpgradeRequest {
     /// Denied if anything is missing or malformed.
     pub(crate) fn wish(&self) -> Result<(RoomId, Wish), Refusal> {
         let room = parse_room(&self.path).ok_or(Refusal::Denied)?;
-        Ok((room, Wish::parse(&self.query)?))
+        Ok((room, Wish::parse(&self.query, &self.protocols)?))
     }
+}
+
+/// RFC 9110, section 5.6.2; what else a client offers is no subprotocol.
+fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 /// Where a client that comes back wants to go on, from the query; an error if that is
@@ -269,6 +300,54 @@ mod tests {
                 .ends_with(&format!("\r\nsec-websocket-extensions: {answer}\r\n\r\n"))
         );
         assert!(!request.switching_protocols(None).contains("extensions"));
+    }
+
+    fn offering(query: &str, offers: &[&str]) -> UpgradeRequest {
+        let offers: String = offers
+            .iter()
+            .map(|offer| format!("Sec-WebSocket-Protocol: {offer}\r\n"))
+            .collect();
+        let head = format!(
+            "GET /ws/7{query} HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offers}\r\n"
+        );
+        UpgradeRequest::parse(head.as_bytes(), "").expect("an upgrade")
+    }
+
+    #[test]
+    fn one_of_the_offered_subprotocols_is_echoed() {
+        for (offers, expected) in [
+            (&["chat"][..], Some("chat")),
+            (&["chat, superchat"], Some("chat")),
+            (&[" , v1.chat", "v2.chat"], Some("v1.chat")),
+            (&["bearer, eyJ.x-y_z"], Some("bearer")),
+            (&["a b, c"], Some("c")),
+            (&["\"a\""], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            let answer = offering("?token=a", offers).switching_protocols(None);
+            let echoed = answer
+                .lines()
+                .find_map(|line| line.strip_prefix("sec-websocket-protocol: "));
+            assert_eq!(echoed, expected, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_may_be_among_the_subprotocols() {
+        for (query, offers, expected) in [
+            ("", &["bearer, abc"][..], Some("abc")),
+            ("?token=", &["bearer", "abc"], Some("abc")),
+            ("?token=xyz", &["bearer, abc"], Some("xyz")),
+            ("?x=1", &["abc, bearer"], None),
+            ("", &["bearer"], None),
+            ("", &["chat, abc"], None),
+            ("", &["bearer, abc, def"], None),
+        ] {
+            let wish = offering(query, offers).wish();
+            let token = wish.ok().map(|(_, wish)| wish.token);
+            assert_eq!(token.as_deref(), expected, "{query} {offers:?}");
+        }
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub enum ServiceError {
     ChangesUnavailable,
     #[error("the handshake is refused")]
     HandshakeRefused,
+    #[error("the handshake cannot be decided now")]
+    HandshakePostponed,
     #[error("the service is not running")]
     NotRunning,
     #[error(transparent)]
@@ -157,7 +159,7 @@ impl ServiceError {
             Self::ChangesUnavailable => "changes_unavailable",
             Self::HandshakeRefused => "handshake_refused",
             // A client that comes again finds the service up or gone.
-            Self::NotRunning => "database_unavailable",
+            Self::HandshakePostponed | Self::NotRunning => "database_unavailable",
             Self::Database(error) => error.code(),
             Self::Cluster(_) => "invalid_configuration",
             Self::Hub(_) | Self::Internal(_) => "internal",

@@ -14,7 +14,8 @@ use chat_database::{
     Claim, Database, DatabaseConfig, DatabaseUrl, InstanceLock, MessageWriter, MigrationReport,
 };
 use chat_gateway::{
-    BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, SocketOptions, UpgradeRequest,
+    BridgeInput, ChatBackend, FORBIDDEN, Gateway, GatewayConfig, Refusal, SocketOptions,
+    UpgradeRequest,
 };
 use chat_hub::{BridgeOutput, Heartbeat, Hub, HubConfig, StreamSource};
 use chat_relay::Relay;
@@ -229,20 +230,23 @@ impl Service {
         });
     }
 
-    /// Admits a client whose frames another server carries.
+    /// Admits a client whose frames another server carries. `protocols` are the
+    /// subprotocols it offers; the server answers with the first one.
     ///
     /// # Errors
-    /// `HandshakeRefused`.
+    /// `HandshakeRefused`; `HandshakePostponed` if that cannot be decided now.
     pub async fn open_bridge(
         &self,
         room: &str,
         query: &str,
+        protocols: &[String],
         output: Arc<BridgeOutput>,
     ) -> Result<BridgeInput, ServiceError> {
-        self.gateway
-            .open_bridge(room, query, output)
-            .await
-            .map_err(|_| ServiceError::HandshakeRefused)
+        let opened = self.gateway.open_bridge(room, query, protocols, output);
+        opened.await.map_err(|refusal| match refusal {
+            Refusal::Denied => ServiceError::HandshakeRefused,
+            Refusal::Unavailable => ServiceError::HandshakePostponed,
+        })
     }
 
     /// Socket.IO, for requests and for sockets that another server carries.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::calls::Calls;
 use crate::meetings::{Meetings, MeetingsIdentity, is_meeting_event};
-use crate::shared::{BoxFuture, socket_token};
+use crate::shared::{BoxFuture, CompatError, socket_token};
 use crate::webrtc::{Webrtc, WebrtcIdentity, is_signalling_event};
 
 /// The systems that are served.
@@ -28,33 +28,33 @@ struct Identities {
 }
 
 impl Root {
-    async fn identify(&self, token: Option<&str>) -> Option<Identities> {
+    async fn identify(&self, token: Option<&str>) -> Result<Option<Identities>, CompatError> {
         let is_open = |calls: &Arc<Calls>| calls.is_open();
         let calls_open = self.calls.as_ref().is_some_and(is_open);
         let Some(token) = token else {
             let meetings_open = self.meetings.as_ref().is_some_and(|face| face.is_open());
-            return (calls_open || meetings_open).then_some(Identities {
+            return Ok((calls_open || meetings_open).then_some(Identities {
                 hears_calls: calls_open,
                 meetings: None,
                 webrtc: None,
-            });
+            }));
         };
         let webrtc = self.webrtc.as_ref();
         let webrtc = webrtc.and_then(|face| face.find_identity(token));
         let meetings = match &self.meetings {
-            Some(face) => face.find_identity(token).await,
+            Some(face) => face.find_identity(token).await?,
             None => None,
         };
         let is_listener = match &self.calls {
-            Some(face) => face.is_listener(token).await,
+            Some(face) => face.is_listener(token).await?,
             None => false,
         };
         let is_somebody = meetings.is_some() || webrtc.is_some() || is_listener;
-        is_somebody.then_some(Identities {
+        Ok(is_somebody.then_some(Identities {
             hears_calls: is_listener || calls_open,
             meetings,
             webrtc,
-        })
+        }))
     }
 }
 
@@ -67,6 +67,7 @@ impl Face for Root {
         async move {
             let token = socket_token(socket, &auth);
             let identities = self.identify(token.as_deref()).await;
+            let identities = identities.map_err(|error| error.refuse("root"))?;
             socket.set_data(identities.ok_or_else(|| Refusal::new("Authentication error"))?);
             Ok(())
         }

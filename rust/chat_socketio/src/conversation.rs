@@ -185,7 +185,7 @@ impl Dialogue {
         };
         let refusal = match (self.faces.get(name), new_id()) {
             (None, _) => Refusal::new("Invalid namespace"),
-            (_, Err(_)) => Refusal::new("Internal server error"),
+            (_, Err(_)) => Refusal::Unavailable,
             (Some((namespace, face)), Ok(id)) => {
                 let socket = Socket::new(
                     id,
@@ -212,8 +212,13 @@ impl Dialogue {
                 }
             }
         };
-        let error = packet::connect_error(&spelling, &refusal.0);
-        self.hub.send(self.reference, error);
+        match refusal {
+            Refusal::Denied(reason) => {
+                let error = packet::connect_error(&spelling, &reason);
+                self.hub.send(self.reference, error);
+            }
+            Refusal::Unavailable => self.connection.disconnect(SERVER_CLOSE),
+        }
     }
 }
 

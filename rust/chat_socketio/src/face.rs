@@ -60,13 +60,18 @@ impl AckSender {
     }
 }
 
-/// Why a client may not enter a namespace: what it gets as the error.
+/// Why a client may not enter a namespace.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Refusal(pub Value);
+pub enum Refusal {
+    /// What it gets as the error; clients do not try again by themselves.
+    Denied(Value),
+    /// Nothing can be decided now: the transport closes, so that clients try again.
+    Unavailable,
+}
 
 impl Refusal {
     /// `{"message": …}`, as clients expect it.
     pub fn new(message: &str) -> Self {
-        Self(json!({ "message": message }))
+        Self::Denied(json!({ "message": message }))
     }
 }

@@ -23,7 +23,7 @@ use self::error::{CallError, refuse};
 use self::livekit::LiveKit;
 use self::socket::CallsSocket;
 use crate::config::CompatConfig;
-use crate::shared::{Method, Primary, Request, Response, Routed, route};
+use crate::shared::{CompatError, Method, Primary, Request, Response, Routed, route};
 
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -129,14 +129,8 @@ impl Calls {
     }
 
     /// Whether the token lets its bearer hear announcements.
-    pub(crate) async fn is_listener(&self, token: &str) -> bool {
-        match self.primary.find_bearer(token).await {
-            Ok(user) => user.is_some(),
-            Err(error) => {
-                error.log("calls");
-                false
-            }
-        }
+    pub(crate) async fn is_listener(&self, token: &str) -> Result<bool, CompatError> {
+        Ok(self.primary.find_bearer(token).await?.is_some())
     }
 
     /// From here on the socket hears announcements.

@@ -35,9 +35,14 @@ impl Face for CallsSocket {
             if self.0.is_open {
                 return Ok(());
             }
-            match socket_token(socket, &auth) {
-                Some(token) if self.0.is_listener(&token).await => Ok(()),
-                _ => Err(Refusal::new("Authentication error")),
+            let is_listener = match socket_token(socket, &auth) {
+                Some(token) => self.0.is_listener(&token).await,
+                None => Ok(false),
+            };
+            if is_listener.map_err(|error| error.refuse("calls"))? {
+                Ok(())
+            } else {
+                Err(Refusal::new("Authentication error"))
             }
         }
         .boxed()

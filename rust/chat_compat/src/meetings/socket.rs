@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Meetings;
 use super::identity::{Identity, Proof};
-use crate::shared::{BoxFuture, Fields, socket_token};
+use crate::shared::{BoxFuture, CompatError, Fields, socket_token};
 
 const MAX_NAME_CHARACTERS: usize = 100;
 const INACTIVE: &str = "Reunión no encontrada o inactiva";
@@ -35,15 +35,11 @@ pub(crate) fn is_meeting_event(event: &Event) -> bool {
 
 impl Meetings {
     /// Whoever the token names, if it names anybody.
-    pub(crate) async fn find_identity(&self, token: &str) -> Option<Identity> {
-        match self.identify(token).await {
-            Ok(Proof::Identity(identity)) => Some(identity),
-            Ok(Proof::Nobody | Proof::Nothing) => None,
-            Err(error) => {
-                error.log("meetings");
-                None
-            }
-        }
+    pub(crate) async fn find_identity(&self, token: &str) -> Result<Option<Identity>, CompatError> {
+        Ok(match self.identify(token).await? {
+            Proof::Identity(identity) => Some(identity),
+            Proof::Nobody | Proof::Nothing => None,
+        })
     }
 
     /// Handles an event of this system and answers it: an error is told to the socket,
@@ -164,7 +160,7 @@ impl Meetings {
     }
 
     fn failed(&self, error: chat_database::DatabaseError) -> &'static str {
-        crate::shared::CompatError::from(error).log("meetings");
+        CompatError::from(error).log("meetings");
         FAILED
     }
 }
@@ -191,6 +187,7 @@ impl Face for MeetingsSocket {
                 };
             };
             let identity = self.0.find_identity(&token).await;
+            let identity = identity.map_err(|error| error.refuse("meetings"))?;
             socket.set_data(identity.ok_or_else(|| Refusal::new("Token inválido"))?);
             Ok(())
         }

@@ -1,6 +1,7 @@
 //! What can go wrong behind a face.
 
 use chat_database::{DatabaseError, ErrorKind};
+use chat_socketio::Refusal;
 
 /// A failure that is nobody's fault outside; faces answer it in their own shape.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,13 @@ impl CompatError {
             Self::StoreUnavailable(_) | Self::NotRunning => true,
             Self::Internal(_) => false,
         }
+    }
+
+    /// What a client that wants to enter a namespace gets: a failure says nothing about
+    /// its token, and a client that is told so would give up for good.
+    pub(crate) fn refuse(&self, system: &str) -> Refusal {
+        self.log(system);
+        Refusal::Unavailable
     }
 
     /// Logs it, once, where it becomes an answer, and says whether it is temporary.

@@ -71,6 +71,8 @@ pub(crate) enum Command {
         timer: RoomTimer,
     },
     Topic(TopicCommand),
+    /// Write what the topics of the shard have gathered, and say so.
+    WriteGathered(oneshot::Sender<()>),
     Close(ConnectionId, DisconnectReason),
     Revoke(Selector),
     /// Closes those in rooms that were to be closed until then.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chat_protocol::EncodedFrame;
+use tokio::sync::oneshot;
 
 use crate::connection::ConnectionRef;
 use crate::disconnect::DisconnectReason;
@@ -88,6 +89,22 @@ impl Hub {
     pub fn close(&self, connection: ConnectionRef, reason: DisconnectReason) {
         let command = Command::Close(connection.id, reason);
         self.state.registry.send(connection.shard, command);
+    }
+
+    /// Waits until what was published to topics before has been written to the sockets
+    /// that take it. What goes through another server has been handed to that.
+    pub async fn written(&self) {
+        let registry = &self.state.registry;
+        let shards = (0..registry.shard_count()).map(|shard| {
+            let (done, written) = oneshot::channel();
+            registry.send(shard, Command::WriteGathered(done));
+            written
+        });
+        let shards: Vec<_> = shards.collect();
+        for written in shards {
+            // An error means that the shard has ended.
+            let _ = written.await;
+        }
     }
 
     /// Waits while too much is on its way to readers. Whoever publishes what clients

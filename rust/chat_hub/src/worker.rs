@@ -119,6 +119,10 @@ impl Worker {
                 self.timers.insert(place, (time, room, timer));
             }
             Command::Topic(command) => self.state.take_up(command),
+            Command::WriteGathered(done) => {
+                self.state.write_queued(usize::MAX);
+                let _ = done.send(());
+            }
             Command::Close(id, reason) => {
                 if let Some(connection) = self.state.find(id) {
                     connection.disconnect(reason);

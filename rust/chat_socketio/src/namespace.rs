@@ -44,6 +44,11 @@ impl Namespace {
         }
     }
 
+    /// Waits until what was emitted before has been written to the sockets that take it.
+    pub async fn written(&self) {
+        self.hub.written().await;
+    }
+
     /// The topic of those in a room that spell the namespace so.
     pub(crate) fn topic(&self, spelling: &str, room: &str) -> Topic {
         Topic::new(format!("socket.io\0{spelling}\0{room}"))

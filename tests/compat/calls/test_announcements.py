@@ -1,6 +1,7 @@
 """The five announcements and the one for devices: section 3 of the contract, through the official Python client."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import socketio
 from harness.engine import scenario
 from harness.listening import SocketIoClient, refused_with
+from harness.raw import RawSocket
 from harness.siblings import Sibling
 
 NAMESPACES = ["/compat/calls", "/"]
@@ -114,3 +116,23 @@ async def test_the_announcement_comes_before_the_answer(anybody: Any) -> None:
 @pytest.mark.parametrize("token", [None, "", "abc"])
 def test_secure_mode_refuses_strangers(calls: Sibling, namespace: str, token: str | None) -> None:
     assert asyncio.run(refused_with(calls.chat, namespace, token)) == {"message": "Authentication error"}
+
+
+def test_the_announcement_is_written_before_the_answer(anybody: Any) -> None:
+    chat = anybody.calls.chat
+    url = "ws" + chat.server.base_url.removeprefix("http") + "/socket.io/?EIO=4&transport=websocket"
+    ids = [anybody.post("/users", name=name).json()["id"] for name in ("Ana", "Beto")]
+    requests = {
+        "call.started": ("/calls", {"fromUserId": ids[0], "toUserId": ids[1]}),
+        "user.registered": ("/users", {"name": "Carla"}),
+        "room.created": ("/rooms", {"name": "Sala"}),
+    }
+    with RawSocket.open(url, chat.context) as listener:
+        listener.read_frame()
+        listener.send(1, b"40/compat/calls,")
+        assert listener.read_frame().payload.startswith(b"40/compat/calls,{")
+        for _ in range(150):
+            for event, (path, body) in requests.items():
+                assert anybody.post(path, **body).status_code in {200, 201}
+                # What has been written to a socket of this machine can be read at once.
+                assert f'"{event}"'.encode() in listener.socket.recv(65536, socket.MSG_DONTWAIT)

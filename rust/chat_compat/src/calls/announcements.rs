@@ -44,10 +44,16 @@ impl Announcements {
         change: BoxFuture<'_, Result<T, E>>,
         news: impl FnOnce(&T) -> Option<Value>,
     ) -> Result<T, E> {
-        let _order = self.one_change_at_a_time.lock().await;
+        let order = self.one_change_at_a_time.lock().await;
         let outcome = change.await?;
-        if let Some(data) = news(&outcome) {
-            emit_to_listeners(&self.namespaces, event, json!({ "data": data }));
+        let Some(data) = news(&outcome) else {
+            return Ok(outcome);
+        };
+        emit_to_listeners(&self.namespaces, event, json!({ "data": data }));
+        drop(order);
+        // All namespaces are of one hub, which writes for all of them.
+        if let Some(namespace) = self.namespaces.first() {
+            namespace.written().await;
         }
         Ok(outcome)
     }

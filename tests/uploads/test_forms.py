@@ -161,14 +161,37 @@ def test_a_name_in_the_extended_form(chat: Chat) -> None:
     assert send(chat, chat.user(), body).json()["original_filename"] == "año nuevo.txt"
 
 
+# Of the registered types: the beginning of such a file.
+CONTENTS = {
+    "application/zip": b"PK\x03\x04resto de un zip",
+    "application/pdf": b"%PDF-1.7\n%resto de un pdf",
+    "image/jpeg": b"\xff\xd8\xff\xe0" + bytes(40),
+    "image/png": b"\x89PNG\r\n\x1a\n" + bytes(40),
+    "audio/mpeg": b"ID3\x03" + bytes(40),
+    "audio/wav": b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(40),
+    "audio/ogg": b"OggS" + bytes(40),
+    "video/avi": b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(40),
+}
+
+
 def test_types_of_browsers_and_parameters_are_understood(chat: Chat) -> None:
     ana = chat.user()
     for declared, stored in [
         ("text/plain; charset=utf-8", "text/plain"),
         ("Text/PLAIN", "text/plain"),
         ("application/x-zip-compressed", "application/zip"),
+        ("image/jpg", "image/jpeg"),
+        ("image/pjpeg; q=1", "image/jpeg"),
+        ("Image/X-PNG", "image/png"),
+        ("audio/mp3", "audio/mpeg"),
+        ("audio/x-mpeg", "audio/mpeg"),
+        ("audio/vnd.wave", "audio/wav"),
+        ("application/ogg", "audio/ogg"),
+        ("video/vnd.avi", "video/avi"),
+        ("application/x-pdf", "application/pdf"),
+        ("text/comma-separated-values", "text/csv"),
     ]:
-        content = b"PK\x03\x04resto de un zip" if "zip" in declared else "año".encode()
+        content = CONTENTS.get(stored, "año".encode())
         answer = send_file(chat, ana, "a", content, declared)
         assert (answer.status_code, answer.json()["content_type"]) == (201, stored)
 
@@ -188,6 +211,9 @@ def test_a_part_without_a_type_is_none(chat: Chat) -> None:
         ("text/csv", b"a;b\0c"),
         ("image/svg+xml", b"<html><svg/></html>"),
         ("video/mp4", b"RIFF" + bytes(40)),
+        ("image/jpg", b"GIF89a" + bytes(40)),
+        ("audio/mp3", b"OggS" + bytes(40)),
+        ("application/x-pdf", b"MZ" + bytes(2000)),
         ("application/zip", b"7z\xbc\xaf\x27\x1c" + bytes(40)),
     ],
 )

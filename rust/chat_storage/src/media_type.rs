@@ -39,11 +39,42 @@ pub enum Category {
     Video,
 }
 
-/// Names that browsers use for types of the list; accepted, never shown.
-const OTHER_NAMES: [(&str, MediaType); 3] = [
+/// Other names that phones, browsers and operating systems use for types of the list;
+/// accepted, never shown.
+const OTHER_NAMES: [(&str, MediaType); 33] = [
+    ("application/x-pdf", MediaType::Pdf),
+    ("application/x-msword", MediaType::Doc),
+    ("application/msexcel", MediaType::Xls),
+    ("application/x-msexcel", MediaType::Xls),
+    ("application/mspowerpoint", MediaType::Ppt),
+    ("application/x-mspowerpoint", MediaType::Ppt),
+    ("application/csv", MediaType::Csv),
+    ("text/x-csv", MediaType::Csv),
+    ("text/comma-separated-values", MediaType::Csv),
+    ("image/jpg", MediaType::Jpeg),
+    ("image/pjpeg", MediaType::Jpeg),
+    ("image/x-png", MediaType::Png),
+    ("image/x-webp", MediaType::Webp),
+    ("image/svg", MediaType::Svg),
+    ("audio/mp3", MediaType::Mp3),
+    ("audio/x-mp3", MediaType::Mp3),
+    ("audio/mpeg3", MediaType::Mp3),
+    ("audio/x-mpeg-3", MediaType::Mp3),
+    ("audio/x-mpeg", MediaType::Mp3),
+    ("audio/x-wav", MediaType::Wav),
+    ("audio/wave", MediaType::Wav),
+    ("audio/vnd.wave", MediaType::Wav),
+    ("audio/x-pn-wav", MediaType::Wav),
+    ("audio/x-ogg", MediaType::Ogg),
+    ("application/ogg", MediaType::Ogg),
+    ("video/vnd.avi", MediaType::Avi),
+    ("video/msvideo", MediaType::MsVideo),
+    ("application/x-zip", MediaType::Zip),
     ("application/x-zip-compressed", MediaType::Zip),
     ("application/vnd.rar", MediaType::Rar),
-    ("audio/x-wav", MediaType::Wav),
+    ("application/x-rar", MediaType::Rar),
+    ("application/rar", MediaType::Rar),
+    ("application/x-7z", MediaType::SevenZip),
 ];
 
 impl MediaType {
@@ -193,6 +224,12 @@ mod tests {
         let plain = MediaType::parse("Text/Plain; charset=utf-8");
         assert_eq!(plain, Some(MediaType::PlainText));
         assert_eq!(MediaType::parse("audio/x-wav"), Some(MediaType::Wav));
+        let photo = MediaType::parse("IMAGE/JPG; name=x.jpg");
+        assert_eq!(photo, Some(MediaType::Jpeg));
+        for (name, media_type) in OTHER_NAMES {
+            assert_eq!(MediaType::parse(name), Some(media_type), "{name}");
+            assert!(MediaType::ALL.iter().all(|listed| listed.as_str() != name));
+        }
         assert_eq!(MediaType::parse("text/html"), None);
         assert_eq!(MediaType::parse(""), None);
     }

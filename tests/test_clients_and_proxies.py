@@ -208,6 +208,8 @@ def test_nothing_of_polling_is_kept_by_caches(chat: Chat) -> None:
         chat.get("/socket.io/?EIO=4&transport=polling"),
         chat.get("/socket.io/?EIO=4&transport=polling&sid=unknown"),
         chat.post("/socket.io/?EIO=4&transport=polling", content=b"x" * 1_000_001),
+        chat.call("DELETE", "/socket.io/?EIO=4&transport=polling"),
+        chat.call("OPTIONS", "/socket.io/", headers={"Origin": "http://a", "Access-Control-Request-Method": "POST"}),
     ):
         assert isinstance(answer, httpx.Response)
         assert answer.headers["cache-control"] == "no-store"

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from chat_app._native import ChatError, Content, Core
 from chat_app.compat.cors import SiblingCORS
-from chat_app.compat.socket_io import SOCKET_IO_PATH, SocketIo
+from chat_app.compat.socket_io import SOCKET_IO_PATH, SocketIo, uncacheable
 from chat_app.core.compat import CompatConfig
 from chat_app.core.paths import path_below_root
 from chat_app.file_transfer import conditions
@@ -74,7 +74,7 @@ class CompatibleSystems:
         self._ours = _pattern(config.systems)
         self._has_socket = "ws-hub" in config.systems
         self._calls = _pattern([system for system in config.systems if system == "calls"])
-        self._socket_io = SiblingCORS(SocketIo(core), config.open_origins)
+        self._socket_io = uncacheable(SiblingCORS(SocketIo(core), config.open_origins))
         self._cors = SiblingCORS(self._answer, config.origins)
         self._calls_cors = SiblingCORS(self._answer, config.open_origins)
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)

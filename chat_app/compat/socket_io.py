@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from chat_app._native import Core
+from chat_app._native import ChatError, Core
 from chat_app.core.paths import path_below_root
 from chat_app.serve.bridge import serve_bridge
 
@@ -18,7 +18,6 @@ SOCKET_IO_PATH = "/socket.io"
 # The longest body, as clients are told in the handshake.
 _MAX_BODY_BYTES = 1_000_000
 _BODY_SECONDS = 30.0
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class SocketIo:
@@ -46,19 +45,38 @@ class SocketIo:
             return
         except TimeoutError:
             self._core.abandon_socket_io(path, query)
-            await Response(status_code=408, headers=_NO_STORE)(scope, receive, send)
+            await Response(status_code=408)(scope, receive, send)
             return
         if body is None:
-            await Response(status_code=413, headers=_NO_STORE)(scope, receive, send)
+            await Response(status_code=413)(scope, receive, send)
             return
-        answer = self._core.request_socket_io(path, scope["method"], query, authorization, body)
-        answered = await _before_disconnect(asyncio.ensure_future(answer), receive)
+        try:
+            answer = self._core.request_socket_io(path, scope["method"], query, authorization, body)
+            answered = await _before_disconnect(asyncio.ensure_future(answer), receive)
+        except ChatError:
+            # The core is stopping; the client comes back.
+            await Response(status_code=503)(scope, receive, send)
+            return
         if answered is None:
             self._core.abandon_socket_io(path, query)
             return
         status, content_type, content = answered
-        headers = {"Content-Type": content_type, **_NO_STORE}
-        await Response(content, status, headers)(scope, receive, send)
+        await Response(content, status, {"Content-Type": content_type})(scope, receive, send)
+
+
+def uncacheable(app: ASGIApp) -> ASGIApp:
+    """The same application, none of whose answers may be kept: what polling brings is gone afterwards."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_no_store(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                MutableHeaders(scope=message)["Cache-Control"] = "no-store"
+            await send(message)
+
+        await app(scope, receive, send_no_store)
+
+    return serve
 
 
 async def _read_body(request: Request) -> bytes | None:

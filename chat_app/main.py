@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from chat_app.compat.mount import CompatibleSystemsMiddleware
 from chat_app.errors import EXCEPTION_HANDLERS
-from chat_app.middleware import ContractCORS, EitherSlash, HeadMiddleware
+from chat_app.middleware import ContractCORS, EitherSlash, HeadMiddleware, KeptPrefixMiddleware
 from chat_app.routers import rooms, service, uploads, users, websockets
 from chat_app.serve.lifespan import Lifespan, ServiceLifespan, ServiceMiddleware
 from chat_app.serve.unread_body import UnreadBodyMiddleware
@@ -59,6 +59,7 @@ def create_app(*, lifespan: Lifespan | None = None, **options: Any) -> FastAPI:
     app.add_middleware(ContractCORS)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(CompatibleSystemsMiddleware)
+    app.add_middleware(KeptPrefixMiddleware)
     app.add_middleware(UnreadBodyMiddleware)
     app.add_middleware(ServiceMiddleware, lifespan=service_lifespan)
     return app

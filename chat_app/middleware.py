@@ -1,4 +1,4 @@
-"""What the contract asks for beside routes: cross-origin requests, HEAD, both slash forms.
+"""What the contract asks for beside routes: cross-origin requests, HEAD, both slash forms, prefixes.
 
 Each class is ordinary ASGI, added in ``chat_app.main``, and names the section of the contract that it serves.
 """
@@ -37,6 +37,26 @@ class EitherSlash:
             await WebSocketClose()(scope, receive, send)
         else:
             raise UnknownRoute
+
+
+class KeptPrefixMiddleware:
+    """Takes off the prefix of ``--root-path`` where the proxy has kept it and uvicorn has added it once more.
+
+    Paths that are served as they are stay as they are: below the prefix ``/api``, ``/api/api/users/me`` is one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request or socket on, with one prefix at the most."""
+        root = scope.get("root_path", "").rstrip("/")
+        if scope["type"] != "lifespan" and root and f"{scope['path']}/".startswith(f"{root}{root}/"):
+            systems, router = scope["app"].state.compatible_systems, scope["app"].router
+            served = systems is not None and systems.application_for(scope) is not None
+            if not served and all(match_of(router, form) is Match.NONE for form in (scope, _other_form(scope))):
+                scope = {**scope, "path": scope["path"][len(root) :]}
+        await self._app(scope, receive, send)
 
 
 class HeadMiddleware:

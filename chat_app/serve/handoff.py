@@ -40,6 +40,7 @@ _HTTP_ONLY = frozenset(
         "chat_app.compat.mount.CompatibleSystemsMiddleware",
         "chat_app.middleware.ContractCORS",
         "chat_app.middleware.HeadMiddleware",
+        "chat_app.middleware.KeptPrefixMiddleware",
         "chat_app.serve.lifespan.ServiceMiddleware",
         "chat_app.serve.unread_body.UnreadBodyMiddleware",
         "prometheus_fastapi_instrumentator.middleware.PrometheusInstrumentatorMiddleware",

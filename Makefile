@@ -112,6 +112,12 @@ $(VENV)/.tools: $(VENV)/.pip pyproject.toml
 	@mkdir -p $(CLIENTS)
 	npm install --silent --no-audit --no-fund --prefix $(CLIENTS) \
 		socket.io-client@4.8.4 ws@8.21.3 livekit-server-sdk@2.19.2
+	@# The proxies of tests/proxies, which say so if they are missing.
+	-PATH=$$PATH:/usr/sbin; { command -v nginx && command -v haproxy; } > /dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends nginx-light haproxy > /dev/null; \
+		fi
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.pip pyproject.toml

@@ -55,10 +55,12 @@ def test_the_fall_back_with_each_implementation_of_uvicorn(servers: ServerPool, 
         "granian --interface asgi --host 127.0.0.1 --port PORT",
     ],
 )
-def test_all_systems_under_each_server(servers: ServerPool, command: str) -> None:
+def test_all_systems_under_each_server(servers: ServerPool, tmp_path: Path, command: str) -> None:
     port = free_port()
+    # gunicorn keeps a socket in the home folder.
+    settings = {**SETTINGS, "HOME": str(tmp_path)}
     words = [sys.executable, "-m", *command.replace("PORT", str(port)).split(), APPLICATION]
-    chat = servers.prepare("sqlite", command=words, address=("127.0.0.1", port), settings=SETTINGS)
+    chat = servers.prepare("sqlite", command=words, address=("127.0.0.1", port), settings=settings)
     chat.server.start()
     assert_all_systems_work(chat)
 

@@ -140,6 +140,41 @@ impl DatabaseError {
         text
     }
 
+    /// Whether the server grants no more sessions to anybody, this role, or for this
+    /// database.
+    pub(crate) fn is_server_full(&self) -> bool {
+        let Self::Unavailable { source } = self else {
+            return false;
+        };
+        let error = source.downcast_ref::<tokio_postgres::Error>();
+        error.and_then(tokio_postgres::Error::code) == Some(&SqlState::TOO_MANY_CONNECTIONS)
+    }
+
+    /// Whether the same statement could do better in a new session: its plans may not fit
+    /// the tables any more, or its settings be of a time when the server took no writes.
+    ///
+    /// Nothing that a healthy session meets has these kinds, so what exactly is wrong,
+    /// which diesel does not say, does not matter.
+    pub(crate) fn may_be_of_session(&self) -> bool {
+        match self {
+            Self::Unavailable { source } => matches!(
+                source.downcast_ref::<DieselError>(),
+                Some(DieselError::DatabaseError(
+                    DatabaseErrorKind::ReadOnlyTransaction,
+                    _
+                ))
+            ),
+            Self::Internal { source } => matches!(
+                source.downcast_ref::<DieselError>(),
+                Some(
+                    DieselError::DatabaseError(DatabaseErrorKind::Unknown, _)
+                        | DieselError::DeserializationError(_)
+                )
+            ),
+            _ => false,
+        }
+    }
+
     pub(crate) fn unavailable(source: impl Into<Source>) -> Self {
         Self::Unavailable {
             source: source.into(),

@@ -61,11 +61,11 @@ pub struct MigrationReport {
 ///
 /// # Errors
 /// [`DatabaseError::SchemaMissing`] if something is missing and may not be
-/// created; otherwise as [`Connector::open`].
+/// created; otherwise as [`Connector::open_patiently`].
 pub(crate) async fn migrate_postgres(
     connector: &Connector,
 ) -> Result<MigrationReport, DatabaseError> {
-    let connection = connector.open().await?;
+    let connection = connector.open_patiently().await?;
     let work = move || {
         let mut connection = SyncPgConnection::from(connection);
         migrate_if_pending(&mut connection)

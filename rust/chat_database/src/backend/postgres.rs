@@ -5,6 +5,7 @@ pub(crate) use diesel_async::AsyncPgConnection as Connection;
 pub(crate) use diesel_async::RunQueryDsl;
 
 use crate::migrations::FileLayout;
+use crate::models::Int;
 use crate::schema::compat::compat_rooms;
 use crate::schema::{file_uploads, file_uploads_b, rooms};
 
@@ -25,7 +26,7 @@ async fn lock_room(connection: &mut Connection, room: i32) -> QueryResult<bool> 
         .find(room)
         .select(rooms::id)
         .for_no_key_update()
-        .get_result::<i32>(connection)
+        .get_result::<Int>(connection)
         .await
         .optional()
         .map(|found| found.is_some())
@@ -46,7 +47,7 @@ async fn lock_file(
                 .find(file)
                 .select(file_uploads::id)
                 .for_update()
-                .get_result::<i32>(connection)
+                .get_result::<Int>(connection)
                 .await
         }
         FileLayout::B => {
@@ -54,7 +55,7 @@ async fn lock_file(
                 .find(file)
                 .select(file_uploads_b::id)
                 .for_update()
-                .get_result::<i32>(connection)
+                .get_result::<Int>(connection)
                 .await
         }
     };

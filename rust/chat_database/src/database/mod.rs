@@ -20,7 +20,7 @@ pub use self::compat::CompatStore;
 use crate::backend;
 use crate::error::DatabaseError;
 use crate::migrations::{self, FileLayout, MigrationReport};
-use crate::postgres::{Connector, PostgresPool};
+use crate::postgres::{Connector, Lane, PostgresPool};
 use crate::sqlite::SqlitePool;
 use crate::url::{DatabaseUrl, SqliteUrl};
 use crate::{postgres, sqlite};
@@ -30,7 +30,8 @@ use crate::{postgres, sqlite};
 pub struct DatabaseConfig {
     pub url: DatabaseUrl,
     /// Connections for queries, at least one. On top of them come one for
-    /// writing messages and, with PostgreSQL, one for the instance lock.
+    /// writing messages and, with PostgreSQL, one for the instance lock. A server that
+    /// grants fewer is got along with.
     pub pool_size: u32,
 }
 
@@ -57,17 +58,8 @@ struct Inner {
 
 #[derive(Debug)]
 pub(crate) enum Pools {
-    Postgres {
-        connector: Box<Connector>,
-        queries: PostgresPool,
-        /// A single session, so that a burst of slow queries cannot keep the
-        /// message writer waiting.
-        writer: PostgresPool,
-    },
-    Sqlite {
-        url: SqliteUrl,
-        pool: SqlitePool,
-    },
+    Postgres(PostgresPool),
+    Sqlite { url: SqliteUrl, pool: SqlitePool },
 }
 
 /// Runs one query function on the back end in use.
@@ -79,9 +71,21 @@ pub(crate) enum Pools {
 macro_rules! query {
     ($database:expr, $access:ident $table:ident::$function:ident($($argument:expr),* $(,)?)) => {
         match &$database.inner.pools {
-            $crate::database::Pools::Postgres { queries, .. } => {
-                let mut connection = queries.get().await?;
-                $crate::database::query!(@postgres $access connection, $table $function $($argument),*)
+            $crate::database::Pools::Postgres(pool) => {
+                let mut connection = pool.get($crate::postgres::Lane::Queries).await?;
+                let mut is_second = false;
+                loop {
+                    let result = $crate::database::query!(
+                        @postgres $access connection, $table $function $($argument),*
+                    );
+                    if !is_second && connection.is_to_blame_for(&result) {
+                        connection = connection.renew().await?;
+                        is_second = true;
+                        continue;
+                    }
+                    connection.finish(&result, is_second);
+                    break result;
+                }
             }
             $crate::database::Pools::Sqlite { pool, .. } => {
                 $crate::database::query!(@sqlite $access pool, $table $function $($argument),*)
@@ -162,12 +166,10 @@ impl Database {
                 postgres::refuse_transaction_pooler(&connector).await?;
                 let migration = migrations::migrate_postgres(&connector).await?;
                 let size = usize::try_from(config.pool_size).unwrap_or(usize::MAX);
-                let pools = Pools::Postgres {
-                    queries: PostgresPool::new(connector.clone(), size)?,
-                    writer: PostgresPool::new(connector.clone().only_by_index(), 1)?,
-                    connector: Box::new(connector),
-                };
-                (pools, migration)
+                (
+                    Pools::Postgres(PostgresPool::new(connector, size)),
+                    migration,
+                )
             }
             DatabaseUrl::Sqlite(url) => {
                 let pool = SqlitePool::open(&url, config.pool_size).await?;
@@ -207,9 +209,11 @@ impl Database {
     /// [`DatabaseError::Unavailable`] if there is none.
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         match &self.inner.pools {
-            Pools::Postgres { queries, .. } => {
-                let mut connection = queries.get().await?;
-                backend::postgres::queries::ping(&mut connection).await
+            Pools::Postgres(pool) => {
+                let mut connection = pool.get(Lane::Queries).await?;
+                let result = backend::postgres::queries::ping(&mut connection).await;
+                connection.finish(&result, false);
+                result
             }
             Pools::Sqlite { pool, .. } => {
                 pool.run(sqlite::SqliteAccess::Read, |connection| {
@@ -223,12 +227,7 @@ impl Database {
     /// Closes the connections; every later call is [`DatabaseError::Unavailable`].
     pub async fn close(&self) {
         match &self.inner.pools {
-            Pools::Postgres {
-                queries, writer, ..
-            } => {
-                queries.close();
-                writer.close();
-            }
+            Pools::Postgres(pool) => pool.close(),
             Pools::Sqlite { pool, .. } => pool.close().await,
         }
     }

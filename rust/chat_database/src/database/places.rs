@@ -19,9 +19,7 @@ impl Database {
     /// go with it for more than about ten seconds.
     pub async fn acquire_instance_lock(&self, claim: Claim) -> Result<InstanceLock, DatabaseError> {
         match self.pools() {
-            Pools::Postgres { connector, .. } => {
-                postgres::acquire_instance_lock(connector, claim).await
-            }
+            Pools::Postgres(pool) => postgres::acquire_instance_lock(pool, claim).await,
             Pools::Sqlite { url, .. } => sqlite::acquire_instance_lock(url, claim).await,
         }
     }
@@ -29,7 +27,7 @@ impl Database {
     /// A name that all processes on this database find, and no other ones.
     pub async fn identity(&self) -> Result<String, DatabaseError> {
         match self.pools() {
-            Pools::Postgres { connector, .. } => postgres::identity(connector).await,
+            Pools::Postgres(pool) => postgres::identity(pool.connector()).await,
             Pools::Sqlite { url, .. } => {
                 let path = url.path().canonicalize();
                 let path = path.map_err(DatabaseError::unavailable)?;
@@ -50,6 +48,6 @@ impl Database {
         }
         let rooms: Vec<i32> = rooms.iter().map(|room| room.0).collect();
         let has_changes = self.changes_messages();
-        query!(self, read places::newest(rooms, has_changes))
+        query!(self, read places::newest(rooms.clone(), has_changes))
     }
 }

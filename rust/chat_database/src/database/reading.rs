@@ -29,7 +29,7 @@ impl Database {
             return Ok(None);
         }
         let rooms = vec![room.0];
-        let mut readings = query!(self, read reading::list(user, rooms))?;
+        let mut readings = query!(self, read reading::list(user, rooms.clone()))?;
         Ok(Some(readings.remove(&room).unwrap_or_default()))
     }
 

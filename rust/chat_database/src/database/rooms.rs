@@ -66,7 +66,7 @@ impl Database {
         id: RoomId,
         changes: RoomChanges,
     ) -> Result<RoomDetails, DatabaseError> {
-        query!(self, write rooms::update(id, changes))
+        query!(self, write rooms::update(id, changes.clone()))
     }
 
     /// Makes the user a member. However many calls for the same pair run at

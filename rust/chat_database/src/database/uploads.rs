@@ -46,7 +46,7 @@ impl Database {
         if self.lacks_additions() || object_keys.is_empty() {
             return Ok(());
         }
-        query!(self, write uploads::forget(object_keys))
+        query!(self, write uploads::forget(object_keys.clone()))
     }
 
     /// Inserts the rows of finished objects and strikes these off, all or none;

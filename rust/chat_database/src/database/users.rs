@@ -73,6 +73,6 @@ impl Database {
         id: UserId,
         changes: UserChanges,
     ) -> Result<User, DatabaseError> {
-        query!(self, write users::update(id, changes))
+        query!(self, write users::update(id, changes.clone()))
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
 
-use super::User;
+use super::{Int, User};
 use crate::schema::{file_uploads, file_uploads_b};
 
 /// A row of `file_uploads`, in the words of layout A.
@@ -98,13 +98,13 @@ pub(crate) const FILE_COLUMNS_B: (
 );
 
 type FileRow = (
-    i32,
+    Int,
     String,
     String,
-    i32,
+    Int,
     String,
     String,
-    i32,
+    Int,
     Option<DateTime<Utc>>,
 );
 
@@ -119,13 +119,13 @@ where
         let (id, original, stored, file_size, content_type, public_url, uploader, uploaded_at) =
             row;
         Ok(Self {
-            id: FileId(id),
+            id: FileId(id.0),
             original_filename: original,
             stored_filename: stored,
-            file_size,
+            file_size: file_size.0,
             content_type,
             public_url,
-            uploader_id: UserId(uploader),
+            uploader_id: UserId(uploader.0),
             uploaded_at,
             // Known from another table.
             has_thumbnail: false,

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
 
-use super::{FileDetails, User};
+use super::{FileDetails, Int, User};
 use crate::schema::messages;
 
 /// How long a `client_id` stands for the message that was stored first.
@@ -83,7 +83,7 @@ pub(crate) const MESSAGE_COLUMNS: (
     messages::created_at,
 );
 
-type Columns = (i32, String, i32, i32, Option<i32>, Option<DateTime<Utc>>);
+type Columns = (Int, String, Int, Int, Option<Int>, Option<DateTime<Utc>>);
 
 impl<ST, DB> Queryable<ST, DB> for MessageRow
 where
@@ -95,11 +95,11 @@ where
     fn build(row: Columns) -> deserialize::Result<Self> {
         let (id, content, room_id, sender_id, file_id, created_at) = row;
         Ok(Self {
-            id: MessageId(id),
+            id: MessageId(id.0),
             content,
-            room_id: RoomId(room_id),
-            sender_id: UserId(sender_id),
-            file_id: file_id.map(FileId),
+            room_id: RoomId(room_id.0),
+            sender_id: UserId(sender_id.0),
+            file_id: file_id.map(|id| FileId(id.0)),
             created_at,
         })
     }

@@ -6,6 +6,7 @@
 mod change;
 pub mod compat;
 mod file;
+mod int;
 mod message;
 mod reading;
 mod room;
@@ -16,6 +17,7 @@ pub use self::change::{
 };
 pub(crate) use self::file::{FILE_COLUMNS, FILE_COLUMNS_B, last_part};
 pub use self::file::{FileDetails, FileRecord, NewFile};
+pub(crate) use self::int::Int;
 pub(crate) use self::message::{MESSAGE_COLUMNS, MessageRow, RECEIPT_LIFETIME};
 pub use self::message::{NewMessage, Stored, StoredMessage};
 pub use self::reading::{OwnRoom, ReadClaims, ReadOutcome, Reading};

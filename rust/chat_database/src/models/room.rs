@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
 
-use super::User;
+use super::{Int, User};
 use crate::schema::rooms;
 
 /// A row of `rooms`.
@@ -111,11 +111,11 @@ pub(crate) const ROOM_COLUMNS: RoomColumns = (
 );
 
 type RoomRow = (
-    i32,
+    Int,
     String,
     Option<String>,
     Option<bool>,
-    Option<i32>,
+    Option<Int>,
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
 );
@@ -130,11 +130,11 @@ where
     fn build(row: RoomRow) -> deserialize::Result<Self> {
         let (id, name, description, is_private, owner_id, created_at, updated_at) = row;
         Ok(Self {
-            id: RoomId(id),
+            id: RoomId(id.0),
             name,
             description,
             is_private: is_private.unwrap_or(false),
-            owner_id: owner_id.map(UserId),
+            owner_id: owner_id.map(|id| UserId(id.0)),
             created_at,
             updated_at,
         })

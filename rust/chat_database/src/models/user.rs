@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
 
+use super::Int;
 use crate::schema::users;
 
 /// A user as everybody may see it; the password hash is only in
@@ -81,7 +82,7 @@ pub(crate) const USER_COLUMNS: UserColumns = (
 );
 
 type UserRow = (
-    i32,
+    Int,
     String,
     String,
     Option<String>,
@@ -100,7 +101,7 @@ where
     fn build(row: UserRow) -> deserialize::Result<Self> {
         let (id, username, email, full_name, is_active, created_at, updated_at) = row;
         Ok(Self {
-            id: UserId(id),
+            id: UserId(id.0),
             username,
             email,
             full_name,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_postgres::config::{SslMode as WireSslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -22,6 +23,32 @@ use crate::url::{PostgresUrl, SslMode, TargetSession};
 /// What the server shows in `pg_stat_activity` unless the URL says otherwise.
 const APPLICATION_NAME: &str = "izpochat";
 
+/// How long the few sessions that are needed once are waited for while the server is
+/// full, and between two attempts.
+const FULL_TIMEOUT: Duration = Duration::from_secs(5);
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// For attempts while the server grants no more sessions.
+pub(super) struct FullPatience {
+    end: Instant,
+}
+
+impl FullPatience {
+    pub(super) fn begin() -> Self {
+        Self {
+            end: Instant::now() + FULL_TIMEOUT,
+        }
+    }
+
+    pub(super) fn is_left_for(&self, error: &DatabaseError) -> bool {
+        error.is_server_full() && Instant::now() < self.end
+    }
+
+    pub(super) async fn pause() {
+        tokio::time::sleep(FULL_PAUSE).await;
+    }
+}
+
 /// Opens sessions on one database.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -31,7 +58,6 @@ pub(crate) struct Connector {
     /// Tried if the server does not take the first.
     second_transport: Option<Transport>,
     timeout: Duration,
-    only_by_index: bool,
 }
 
 /// A bare session and the task that drives it.
@@ -95,7 +121,6 @@ impl Connector {
             transport,
             second_transport,
             timeout: url.connect_timeout,
-            only_by_index: false,
         })
     }
 
@@ -106,32 +131,17 @@ impl Connector {
         renamed
     }
 
-    /// For statements that find all their rows by an index. A plan that reads a
-    /// whole table, made while it is small, stays in use while it grows: until the
-    /// server next looks at its statistics, perhaps a million messages later.
-    pub(crate) fn only_by_index(mut self) -> Self {
-        self.only_by_index = true;
-        self
-    }
-
-    /// Opens a session for diesel.
+    /// Opens a session for diesel, or fails at once.
     ///
     /// # Errors
     /// As [`open_client`](Self::open_client).
     pub(crate) async fn open(&self) -> Result<AsyncPgConnection, DatabaseError> {
-        let client = self.open_client().await?;
-        let connection = async {
-            if self.only_by_index {
-                client.batch_execute("set enable_seqscan = off").await?;
-            }
-            let connection = AsyncPgConnection::try_from(client).await;
-            connection.map_err(|error| match error {
+        let client = self.open_session().await?.client;
+        match tokio::time::timeout(self.timeout, AsyncPgConnection::try_from(client)).await {
+            Ok(connection) => connection.map_err(|error| match error {
                 diesel::ConnectionError::CouldntSetupConfiguration(error) => error.into(),
                 error => DatabaseError::unavailable(error),
-            })
-        };
-        match tokio::time::timeout(self.timeout, connection).await {
-            Ok(connection) => connection,
+            }),
             Err(_) => Err(timed_out()),
         }
     }
@@ -141,9 +151,31 @@ impl Connector {
     /// # Errors
     /// [`DatabaseError::LoginFailed`] if the server refuses user, password or
     /// database; [`DatabaseError::Unavailable`] if it cannot be reached in
-    /// time or TLS fails. A refused connection is reported at once.
+    /// time or TLS fails. A refused connection is reported at once; for a server
+    /// that grants no more sessions it waits a few seconds, since it takes servers a
+    /// moment to notice that a session has ended.
     pub(crate) async fn open_client(&self) -> Result<Client, DatabaseError> {
-        Ok(self.open_session().await?.client)
+        let patience = FullPatience::begin();
+        loop {
+            match self.open_session().await {
+                Err(error) if patience.is_left_for(&error) => FullPatience::pause().await,
+                opened => return Ok(opened?.client),
+            }
+        }
+    }
+
+    /// Opens a session for diesel, waiting as [`open_client`](Self::open_client) does.
+    ///
+    /// # Errors
+    /// As [`open_client`](Self::open_client).
+    pub(crate) async fn open_patiently(&self) -> Result<AsyncPgConnection, DatabaseError> {
+        let patience = FullPatience::begin();
+        loop {
+            match self.open().await {
+                Err(error) if patience.is_left_for(&error) => FullPatience::pause().await,
+                opened => return opened,
+            }
+        }
     }
 
     pub(super) async fn open_session(&self) -> Result<Session, DatabaseError> {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::connect::{Connector, Session};
+use super::connect::{Connector, FullPatience, Session};
+use super::pool::PostgresPool;
 use crate::error::DatabaseError;
 use crate::instance_lock::{Claim, InstanceLock, Patience};
 
@@ -54,7 +55,7 @@ fn suffix_of(claim: Claim) -> &'static str {
 /// [`DatabaseError::InstanceRunning`] if another process keeps it; otherwise
 /// as [`Connector::open_client`].
 pub(crate) async fn acquire_instance_lock(
-    connector: &Connector,
+    pool: &PostgresPool,
     claim: Claim,
 ) -> Result<InstanceLock, DatabaseError> {
     // The name tells the sessions of this very process from all others.
@@ -62,8 +63,8 @@ pub(crate) async fn acquire_instance_lock(
         "izpochat instance {:016x}",
         RandomState::new().hash_one(KEY)
     );
-    let connector = connector.with_application_name(&name);
-    let session = open_session(&connector).await?;
+    let connector = pool.connector().with_application_name(&name);
+    let session = open_patiently(&connector, pool).await?;
     let patience = Patience::begin(claim);
     while !try_lock(&session.client, claim).await? {
         patience.pause().await?;
@@ -73,6 +74,7 @@ pub(crate) async fn acquire_instance_lock(
     let (release, released) = oneshot::channel();
     let keeper = Keeper {
         connector,
+        pool: pool.clone(),
         name,
         claim,
         released,
@@ -84,6 +86,8 @@ pub(crate) async fn acquire_instance_lock(
 /// Looks after the locking session for as long as the lock is wanted.
 struct Keeper {
     connector: Connector,
+    /// Makes room if the server grants no session for the lock.
+    pool: PostgresPool,
     name: String,
     claim: Claim,
     /// Ends when the handle is released or dropped.
@@ -109,7 +113,7 @@ impl Keeper {
             tracing::warn!("the session of the instance lock was lost, fetching the lock again");
             let again = tokio::select! {
                 _ = &mut self.released => return,
-                again = reacquire(&self.connector, &self.name, self.claim) => again,
+                again = reacquire(&self.connector, &self.pool, &self.name, self.claim) => again,
             };
             let Some(again) = again else {
                 lost.send_replace(Some(
@@ -125,7 +129,12 @@ impl Keeper {
 }
 
 /// Tries until the lock is held (`Some`) or another process has it (`None`).
-async fn reacquire(connector: &Connector, name: &str, claim: Claim) -> Option<Session> {
+async fn reacquire(
+    connector: &Connector,
+    pool: &PostgresPool,
+    name: &str,
+    claim: Claim,
+) -> Option<Session> {
     let mut pause = RETRY_FIRST;
     loop {
         match try_reacquire(connector, name, claim).await {
@@ -133,6 +142,9 @@ async fn reacquire(connector: &Connector, name: &str, claim: Claim) -> Option<Se
             Ok(Attempt::HeldByOther) => return None,
             Ok(Attempt::Again) => {}
             Err(error) => {
+                if error.is_server_full() {
+                    pool.make_room();
+                }
                 tracing::debug!(error = error.report(), "the instance lock has to wait");
             }
         }
@@ -170,6 +182,23 @@ async fn try_reacquire(
         Some(_) => Attempt::HeldByOther,
         None => Attempt::Again,
     })
+}
+
+/// For the start, where sessions of this process may just be ending.
+async fn open_patiently(
+    connector: &Connector,
+    pool: &PostgresPool,
+) -> Result<Session, DatabaseError> {
+    let patience = FullPatience::begin();
+    loop {
+        match open_session(connector).await {
+            Err(error) if patience.is_left_for(&error) => {
+                pool.make_room();
+                FullPatience::pause().await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn open_session(connector: &Connector) -> Result<Session, DatabaseError> {

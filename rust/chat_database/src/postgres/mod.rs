@@ -14,5 +14,5 @@ mod tls;
 pub(crate) use self::connect::Connector;
 pub(crate) use self::identity::identity;
 pub(crate) use self::instance_lock::acquire_instance_lock;
-pub(crate) use self::pool::{PooledConnection, PostgresPool};
+pub(crate) use self::pool::{Lane, PostgresPool};
 pub(crate) use self::pooler::refuse_transaction_pooler;

@@ -9,7 +9,7 @@ use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
 use super::{Connection, RunQueryDsl};
 use crate::backend::{among, entries};
 use crate::error::DatabaseError;
-use crate::models::{Room, RoomAccess, User};
+use crate::models::{Int, Room, RoomAccess, User};
 use crate::schema::{rooms, user_rooms, users};
 
 /// For each name and room: the user of that name, and the room with the user's
@@ -35,8 +35,8 @@ pub(crate) async fn find_entries(
     Ok(found)
 }
 
-/// Of these pairs, those whose user is not active any more or whose room is
-/// private without the user being its owner or a member. Needs a snapshot.
+/// Of these pairs, those whose user is gone or not active any more, or whose room is gone,
+/// or private without the user being its owner or a member. Needs a snapshot.
 pub(crate) async fn find_lost(
     connection: &mut Connection,
     pairs: &[(UserId, RoomId)],
@@ -47,24 +47,30 @@ pub(crate) async fn find_lost(
         .filter(among(users::id, user_ids.clone()))
         .filter(users::is_active.eq(true))
         .select(users::id)
-        .load::<i32>(connection)
+        .load::<Int>(connection)
         .await?
         .into_iter()
+        .map(|id| id.0)
         .collect();
-    let private: HashMap<i32, Option<i32>> = rooms::table
+    let found: HashMap<i32, (bool, Option<i32>)> = rooms::table
         .filter(among(rooms::id, room_ids))
-        .filter(rooms::is_private.eq(true))
-        .select((rooms::id, rooms::owner_id))
-        .load::<(i32, Option<i32>)>(connection)
+        .select((rooms::id, rooms::is_private, rooms::owner_id))
+        .load::<(Int, Option<bool>, Option<Int>)>(connection)
         .await?
         .into_iter()
+        .map(|(id, is_private, owner)| {
+            let owner = owner.map(|id| id.0);
+            (id.0, (is_private.unwrap_or(false), owner))
+        })
         .collect();
-    let members = find_members(connection, private.keys().copied().collect(), user_ids).await?;
+    let private = found.iter().filter(|(_, (is_private, _))| *is_private);
+    let private = private.map(|(room, _)| *room).collect();
+    let members = find_members(connection, private, user_ids).await?;
     let may_stay = |user: i32, room: i32| {
         active.contains(&user)
-            && private
-                .get(&room)
-                .is_none_or(|owner| *owner == Some(user) || members.contains(&(user, room)))
+            && found.get(&room).is_some_and(|(is_private, owner)| {
+                !is_private || *owner == Some(user) || members.contains(&(user, room))
+            })
     };
     let lost = pairs.iter().copied();
     Ok(lost
@@ -88,9 +94,10 @@ async fn find_members(
             user_rooms::user_id.assume_not_null(),
             user_rooms::room_id.assume_not_null(),
         ))
-        .load::<(i32, i32)>(connection)
+        .load::<(Int, Int)>(connection)
         .await?;
-    Ok(rows.into_iter().collect())
+    let members = rows.into_iter();
+    Ok(members.map(|(user, room)| (user.0, room.0)).collect())
 }
 
 fn distinct(ids: impl Iterator<Item = i32>) -> Vec<i32> {

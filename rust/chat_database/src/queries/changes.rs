@@ -15,7 +15,7 @@ use crate::backend::paged;
 use crate::database::FileTables;
 use crate::error::DatabaseError;
 use crate::models::{
-    Alteration, ChangeReceipt, Changed, ChangedMessage, NewChange, NewestChanges, Page,
+    Alteration, ChangeReceipt, Changed, ChangedMessage, Int, NewChange, NewestChanges, Page,
     RECEIPT_LIFETIME, StoredMessage,
 };
 use crate::schema::{change_receipts, message_changes, messages, room_changes};
@@ -254,7 +254,7 @@ pub(crate) async fn delete_expired_receipts(
 }
 
 type StateRow = (
-    (i64, i32, i64, String),
+    (i64, Int, i64, String),
     (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<i32>),
 );
 
@@ -352,7 +352,7 @@ const STATE_COLUMNS: (WhichColumns, WhenColumns) = (
 );
 
 fn changed_message(row: StateRow) -> ChangedMessage {
-    let ((change, id, seq, content), (edited_at, deleted_at, deleted_by)) = row;
+    let ((change, Int(id), seq, content), (edited_at, deleted_at, deleted_by)) = row;
     ChangedMessage {
         change,
         id: MessageId(id),

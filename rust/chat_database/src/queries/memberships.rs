@@ -13,7 +13,7 @@ use diesel::{ExpressionMethods, NullableExpressionMethods, QueryDsl};
 use super::{Connection, RunQueryDsl, lock_room};
 use crate::backend::among;
 use crate::error::DatabaseError;
-use crate::models::{Joined, Room, USER_COLUMNS, User};
+use crate::models::{Int, Joined, Room, USER_COLUMNS, User};
 use crate::schema::{user_rooms, users};
 
 /// Needs a transaction: the lock on the room is what makes two joins at once
@@ -113,10 +113,10 @@ pub(crate) async fn ids_by_room(
             user_rooms::room_id.assume_not_null(),
             user_rooms::user_id.assume_not_null(),
         ))
-        .load::<(i32, i32)>(connection)
+        .load::<(Int, Int)>(connection)
         .await?;
     let mut members: HashMap<RoomId, Vec<UserId>> = HashMap::with_capacity(rooms.len());
-    for (room, user) in rows {
+    for (Int(room), Int(user)) in rows {
         let members = members.entry(RoomId(room)).or_default();
         if members.last() != Some(&UserId(user)) {
             members.push(UserId(user));

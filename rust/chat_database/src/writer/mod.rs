@@ -118,7 +118,7 @@ impl MessageWriter {
         };
         let mut runtime = runtime::Builder::new_current_thread();
         match task.database.pools() {
-            Pools::Postgres { .. } => runtime.enable_all(),
+            Pools::Postgres(_) => runtime.enable_all(),
             // Without sockets to watch, a thread is woken at half the cost.
             Pools::Sqlite { .. } => runtime.enable_time(),
         };
@@ -277,13 +277,13 @@ impl Task {
     async fn store(&mut self, rows: Vec<Row>) -> Result<(Vec<Row>, Outcomes), DatabaseError> {
         let is_numbered = self.database.numbers_messages();
         match self.database.pools() {
-            Pools::Postgres { writer, .. } => {
+            Pools::Postgres(pool) => {
                 let numbering = match (is_numbered, self.has_peers) {
                     (false, _) => Numbering::None,
                     (true, false) => Numbering::Own,
                     (true, true) => Numbering::WithPeers,
                 };
-                let outcomes = postgres::store(writer, &rows, numbering).await?;
+                let outcomes = postgres::store(pool, &rows, numbering).await?;
                 Ok((rows, outcomes))
             }
             Pools::Sqlite { pool, .. } => {

@@ -26,8 +26,8 @@ use self::times::{Given, Lockstep};
 use super::{Numbering, Outcomes, Row};
 use crate::backend::among;
 use crate::error::{DatabaseError, ErrorKind};
-use crate::models::Stored;
-use crate::postgres::{PooledConnection, PostgresPool};
+use crate::models::{Int, Stored};
+use crate::postgres::{Lane, PostgresPool};
 use crate::schema::{message_sequence, messages};
 
 /// How long a statement may take before the server counts as away. Messages
@@ -58,14 +58,15 @@ pub(super) async fn store(
 ) -> Result<Outcomes, DatabaseError> {
     let group = Group::new(rows);
     let distinct = &group.distinct;
-    let written = on_session(pool, async |connection| {
-        store_apart(connection, distinct, numbering).await
+    let written = on_session(pool, async |connection, attempt| {
+        store_apart(connection, distinct, numbering, attempt).await
     })
     .await?;
     let found = if numbering == Numbering::None {
         Found::default()
     } else {
-        let find = async |connection: &mut _| find(connection, distinct, &written, numbering).await;
+        let find =
+            async |connection: &mut _, _| find(connection, distinct, &written, numbering).await;
         match on_session(pool, find).await {
             // The session broke after the commit; what was stored is not lost yet.
             Err(error) if error.kind() == ErrorKind::Unavailable => on_session(pool, find).await?,
@@ -75,28 +76,45 @@ pub(super) async fn store(
     Ok(group.into_outcomes(written, found))
 }
 
+/// Which of the sessions it is that a piece of work runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    First,
+    /// A new one, because the first may have been to blame.
+    Second,
+}
+
 async fn on_session<T>(
     pool: &PostgresPool,
-    work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, DatabaseError>,
+    work: impl AsyncFn(&mut AsyncPgConnection, Attempt) -> Result<T, DatabaseError>,
 ) -> Result<T, DatabaseError> {
-    let mut connection = pool.get().await?;
-    match tokio::time::timeout(STORE_TIMEOUT, work(&mut connection)).await {
-        Ok(result) => result,
-        Err(_) => {
-            // The next statement must not queue up behind one that hangs.
-            drop(PooledConnection::take(connection));
-            Err(DatabaseError::unavailable("storing messages took too long"))
+    let mut connection = pool.get(Lane::Writer).await?;
+    let mut attempt = Attempt::First;
+    loop {
+        let work = work(&mut connection, attempt);
+        let Ok(result) = tokio::time::timeout(STORE_TIMEOUT, work).await else {
+            // Without its session: the next statement must not queue up behind one that
+            // hangs.
+            return Err(DatabaseError::unavailable("storing messages took too long"));
+        };
+        if attempt == Attempt::First && connection.is_to_blame_for(&result) {
+            connection = connection.renew().await?;
+            attempt = Attempt::Second;
+            continue;
         }
+        connection.finish(&result, attempt == Attempt::Second);
+        return result;
     }
 }
 
 /// Stores the group; if that fails because of some message in it, each half by
 /// itself, and so on down to the culprits. The halves are taken in order, so
-/// the ids still ascend.
+/// the ids still ascend. What may be the session's fault is left to the second attempt.
 async fn store_apart(
     connection: &mut AsyncPgConnection,
     rows: &[&Row],
     numbering: Numbering,
+    attempt: Attempt,
 ) -> Result<Vec<Written>, DatabaseError> {
     let mut outcomes = Vec::with_capacity(rows.len());
     let mut parts = vec![rows];
@@ -119,6 +137,13 @@ async fn store_apart(
                 outcomes.resize_with(rows.len(), || Err(super::repeat(&error)));
                 return Ok(outcomes);
             }
+            Err(error)
+                if attempt == Attempt::First
+                    && outcomes.is_empty()
+                    && error.may_be_of_session() =>
+            {
+                return Err(error);
+            }
             Err(error) if part.len() == 1 => outcomes.push(Err(error)),
             Err(_) => {
                 let (first, second) = part.split_at(part.len() / 2);
@@ -138,16 +163,17 @@ async fn write(
 ) -> Result<Vec<Option<i32>>, DatabaseError> {
     let has_peers = numbering == Numbering::WithPeers;
     if rows.iter().any(|row| row.message.client_id.is_some()) {
-        return Ok(match has_peers {
+        let ids: Vec<Option<Int>> = match has_peers {
             true => {
                 ClaimMessages::<Lockstep>::new(rows)
                     .load(connection)
                     .await?
             }
             false => ClaimMessages::<Given>::new(rows).load(connection).await?,
-        });
+        };
+        return Ok(ids.into_iter().map(|id| Some(id?.0)).collect());
     }
-    let ids: Vec<i32> = match has_peers {
+    let ids: Vec<Int> = match has_peers {
         true => {
             InsertMessages::<Lockstep>::new(rows)
                 .load(connection)
@@ -155,7 +181,7 @@ async fn write(
         }
         false => InsertMessages::<Given>::new(rows).load(connection).await?,
     };
-    Ok(ids.into_iter().map(Some).collect())
+    Ok(ids.into_iter().map(|id| Some(id.0)).collect())
 }
 
 async fn find(
@@ -178,9 +204,9 @@ async fn find(
         let times = messages::table
             .filter(among(messages::id, ids))
             .select((messages::id, messages::created_at.assume_not_null()))
-            .load::<(i32, DateTime<Utc>)>(connection)
+            .load::<(Int, DateTime<Utc>)>(connection)
             .await?;
-        found.times = times.into_iter().collect();
+        found.times = times.into_iter().map(|(id, time)| (id.0, time)).collect();
     }
     let repeats: Vec<&Row> = rows
         .iter()

@@ -289,3 +289,36 @@ async fn entries_are_found_for_many_at_once() {
     let nothing = database.find_entries(Vec::new()).await.expect("entries");
     assert_eq!(nothing, []);
 }
+
+#[tokio::test]
+async fn whoever_is_in_a_room_that_is_gone_or_is_gone_has_lost_access() {
+    let fixture = Fixture::new().await;
+    let (ana, bo) = (fixture.user("ana").await.id, fixture.user("bo").await.id);
+    let public = fixture.room(ana, false).await.room.id;
+    let private = fixture.room(ana, true).await.room.id;
+    let stays = fixture.room(ana, false).await.room.id;
+    let rooms = [public, private, stays];
+    let connected: Vec<_> = rooms
+        .into_iter()
+        .flat_map(|room| [(ana, room), (bo, room)])
+        .filter(|pair| *pair != (bo, private))
+        .collect();
+    let check = async || {
+        let lost = fixture.database.find_lost_access(connected.clone()).await;
+        lost.expect("a check")
+    };
+    assert_eq!(check().await, []);
+    fixture
+        .execute(&format!(
+            "delete from user_rooms where room_id in ({public}, {private});
+             delete from rooms where id in ({public}, {private});"
+        ))
+        .await;
+    assert_eq!(check().await, [(ana, public), (bo, public), (ana, private)]);
+    fixture
+        .execute(&format!("delete from users where id = {bo}"))
+        .await;
+    let lost = check().await;
+    assert_eq!(lost.len(), 4);
+    assert!(lost.contains(&(bo, stays)));
+}

@@ -7,6 +7,7 @@
 //! cannot be asked to do (break, be a pooler, speak TLS) is done by a proxy
 //! or a fake in front of it.
 
+mod changed_server;
 mod fake_server;
 mod fixture;
 mod instance_lock;

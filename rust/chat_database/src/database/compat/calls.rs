@@ -47,7 +47,7 @@ impl CompatStore {
     }
 
     pub async fn end_call(&self, call: Call) -> Result<EndedCall, DatabaseError> {
-        query!(self.database, write compat_calls::end_call(&call))
+        query!(self.database, transaction compat_calls::end_call(&call))
     }
 
     /// The callee has answered.

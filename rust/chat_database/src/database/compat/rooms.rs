@@ -127,7 +127,7 @@ impl CompatStore {
         ids: Vec<String>,
     ) -> Result<HashSet<String>, DatabaseError> {
         let people: Result<_, DatabaseError> =
-            query!(self.database, read compat_accounts::find_people(system, ids));
+            query!(self.database, read compat_accounts::find_people(system, ids.clone()));
         Ok(people?.into_keys().collect())
     }
 }

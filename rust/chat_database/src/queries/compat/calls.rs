@@ -113,7 +113,7 @@ pub(crate) async fn find_call(
     }
 }
 
-/// Of several calls at once for the same call, one makes the news.
+/// Of several calls at once for the same call, one makes the news. Needs a transaction.
 pub(crate) async fn end_call(
     connection: &mut Connection,
     call: &Call,

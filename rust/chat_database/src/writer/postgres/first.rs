@@ -9,10 +9,10 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::Row;
-use crate::models::Stored;
+use crate::models::{Int, Stored};
 use crate::timestamp::UtcTime;
 
-type FirstMessage = (i64, i32, Option<i64>, DateTime<Utc>, String);
+type FirstMessage = (i64, Int, Option<i64>, DateTime<Utc>, String);
 
 /// For each row the message that its name stands for; none if it is gone.
 pub(super) async fn find_firsts(
@@ -21,7 +21,7 @@ pub(super) async fn find_firsts(
 ) -> QueryResult<Vec<Option<Stored>>> {
     let mut firsts = vec![None; rows.len()];
     let found: Vec<FirstMessage> = FindFirstMessages::new(rows).load(connection).await?;
-    for (place, id, seq, created_at, content) in found {
+    for (place, Int(id), seq, created_at, content) in found {
         let first = usize::try_from(place)
             .ok()
             .and_then(|place| firsts.get_mut(place));

@@ -115,6 +115,16 @@ fn added_indexes(uploader: &str) -> Vec<String> {
     .to_vec()
 }
 
+/// The README tells operators what a first start does to their database.
+#[test]
+fn the_readme_counts_the_indexes_that_are_added() {
+    const README: &str = include_str!("../../../../README.md");
+    const NUMBERS: [&str; 8] = ["no", "one", "two", "three", "four", "five", "six", "seven"];
+    let number = NUMBERS[added_indexes("uploader_id").len()];
+    let sentence = format!("The first start adds {number} indexes to the original's tables,");
+    assert!(README.contains(&sentence), "{sentence}");
+}
+
 /// What the schema says of the tables of the original.
 async fn describe_original(client: &Client) -> Vec<String> {
     let is_added = |line: &String| {

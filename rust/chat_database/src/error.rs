@@ -241,6 +241,14 @@ impl From<DieselError> for DatabaseError {
 
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
+        // The driver does not export the kind of its errors.
+        const AUTHENTICATION_FAILED: &str = "authentication error";
+        if error.as_db_error().is_none() && error.to_string() == AUTHENTICATION_FAILED {
+            let cause = StdError::source(&error).map(ToString::to_string);
+            return Self::LoginFailed {
+                reason: cause.unwrap_or_else(|| AUTHENTICATION_FAILED.to_owned()),
+            };
+        }
         let Some(database_error) = error.as_db_error() else {
             // No SQLSTATE: the connection could not be made or is gone. What
             // else this library reports (a column of another type) does not

@@ -10,7 +10,7 @@ use std::time::Duration;
 use diesel_async::AsyncPgConnection;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_postgres::config::{SslMode as WireSslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, SslMode as WireSslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
@@ -96,6 +96,9 @@ impl Connector {
                 TargetSession::ReadWrite => TargetSessionAttrs::ReadWrite,
                 TargetSession::ReadOnly => TargetSessionAttrs::ReadOnly,
             });
+        if url.requires_channel_binding {
+            config.channel_binding(ChannelBinding::Require);
+        }
         if let Some(user) = &url.user {
             config.user(user);
         }

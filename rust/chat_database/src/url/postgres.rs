@@ -36,6 +36,8 @@ pub struct PostgresUrl {
     pub application_name: Option<String>,
     /// Command line options for the session, such as `-c search_path=chat`.
     pub options: Option<String>,
+    /// The login has to prove that it is the server at the end of the TLS connection.
+    pub requires_channel_binding: bool,
     pub target_session: TargetSession,
 }
 
@@ -103,6 +105,7 @@ impl PostgresUrl {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             application_name: None,
             options: None,
+            requires_channel_binding: false,
             target_session: TargetSession::Any,
         };
         url.apply_parameters(query)?;
@@ -138,6 +141,15 @@ impl PostgresUrl {
                 "user" => self.user = Some(value),
                 "password" => self.password = Some(value),
                 "dbname" => self.database = Some(value),
+                "channel_binding" => {
+                    self.requires_channel_binding = parse_channel_binding(&value)?;
+                }
+                _ if is_promise_that_is_not_kept(key, &value) => {
+                    return Err(invalid(format!(
+                        "{key}={value} was found, which is not supported and is not ignored, \
+                         because it is about security; expected a URL without {key}"
+                    )));
+                }
                 "sslcert" | "sslkey" => {
                     return Err(invalid(format!(
                         "{key} was found, but logging in with a client certificate is not \
@@ -159,6 +171,23 @@ impl PostgresUrl {
             }
             (mode, _) => mode.unwrap_or(SslMode::Prefer),
         };
+        if self.requires_channel_binding {
+            self.require_tls()?;
+        }
+        Ok(())
+    }
+
+    /// There is a channel to bind to with TLS only.
+    fn require_tls(&mut self) -> Result<(), DatabaseError> {
+        if self.is_unix_socket() || self.ssl_mode == SslMode::Disable {
+            return Err(invalid(
+                "channel_binding=require was found where there is no TLS (sslmode=disable or a \
+                 unix socket); expected sslmode=require, or a URL without channel_binding",
+            ));
+        }
+        if matches!(self.ssl_mode, SslMode::Allow | SslMode::Prefer) {
+            self.ssl_mode = SslMode::Require;
+        }
         Ok(())
     }
 }
@@ -289,6 +318,36 @@ fn parse_port(text: &str) -> Result<u16, DatabaseError> {
              postgresql://user:password@host:5432/database, with special characters of user and \
              password percent-encoded (for example @ as %40, / as %2F)",
         )),
+    }
+}
+
+fn parse_channel_binding(text: &str) -> Result<bool, DatabaseError> {
+    match text {
+        "require" => Ok(true),
+        "" | "prefer" | "disable" => Ok(false),
+        _ => Err(invalid(format!(
+            "channel_binding is \"{text}\"; expected disable, prefer or require"
+        ))),
+    }
+}
+
+/// Whether libpq would refuse connections because of this parameter that this service
+/// would make.
+fn is_promise_that_is_not_kept(key: &str, value: &str) -> bool {
+    if value.is_empty() {
+        return false;
+    }
+    match key {
+        // How the server may ask for the password, lists of certificates that are no
+        // longer valid, who must be at the other end of a unix socket.
+        "require_auth" | "sslcrl" | "sslcrldir" | "requirepeer" => true,
+        // Versions below 1.2 are never spoken, and 1.3 is not refused.
+        "ssl_min_protocol_version" => !matches!(value, "TLSv1" | "TLSv1.1" | "TLSv1.2"),
+        "ssl_max_protocol_version" => value != "TLSv1.3",
+        "gssencmode" | "sslcertmode" => value == "require",
+        // The name of the host is sent in clear.
+        "sslsni" => value == "0",
+        _ => false,
     }
 }
 

@@ -182,3 +182,61 @@ fn no_form_shows_the_password() {
         "postgresql://izpo:***@[::1]:5432/d?sslmode=prefer"
     );
 }
+
+#[test]
+fn security_that_cannot_be_kept_is_refused() {
+    for parameter in [
+        "channel_binding=require&sslmode=disable",
+        "channel_binding=require&host=/var/run/postgresql",
+        "channel_binding=always",
+        "require_auth=scram-sha-256",
+        "require_auth=!password",
+        "sslcrl=/crl.pem",
+        "sslcrldir=/crls",
+        "ssl_min_protocol_version=TLSv1.3",
+        "ssl_max_protocol_version=TLSv1.2",
+        "gssencmode=require",
+        "requirepeer=postgres",
+        "sslcertmode=require",
+        "sslsni=0",
+    ] {
+        let report = refusal(&format!("postgresql://u:hunter2@h/d?{parameter}"));
+        let (key, _) = parameter.split_once('=').expect("a parameter");
+        assert!(report.contains(key), "{parameter}: {report}");
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+}
+
+#[test]
+fn security_that_is_kept_anyway_is_accepted() {
+    for parameter in [
+        "channel_binding=prefer&sslmode=disable",
+        "channel_binding=disable",
+        "channel_binding=",
+        "require_auth=",
+        "ssl_min_protocol_version=TLSv1.2",
+        "ssl_max_protocol_version=TLSv1.3",
+        "gssencmode=prefer",
+        "sslcertmode=allow",
+        "sslsni=1",
+        "sslcrl=",
+    ] {
+        let url = postgres(&format!("postgresql://h/d?{parameter}"));
+        assert!(!url.requires_channel_binding, "{parameter}");
+    }
+}
+
+#[test]
+fn channel_binding_is_never_without_tls() {
+    for (mode, expected) in [
+        ("", SslMode::Require),
+        ("&sslmode=allow", SslMode::Require),
+        ("&sslmode=prefer", SslMode::Require),
+        ("&sslmode=verify-ca", SslMode::VerifyCa),
+        ("&sslrootcert=system", SslMode::VerifyFull),
+    ] {
+        let url = postgres(&format!("postgresql://h/d?channel_binding=require{mode}"));
+        assert!(url.requires_channel_binding);
+        assert_eq!(url.ssl_mode, expected, "{mode}");
+    }
+}

@@ -106,6 +106,29 @@ async fn prefer_and_allow_end_up_encrypted_where_plain_is_refused() {
     assert_eq!(error.code(), "database_login_failed");
 }
 
+/// Whoever ends TLS in front of the server sees everything; that is what binding the login
+/// to the channel is against.
+#[tokio::test]
+async fn a_required_channel_binding_is_not_given_up() {
+    let server = Authority::new().server("localhost");
+    let scene = Scene::new(server, PlainConnections::Forward).await;
+    scene.open("").await.expect("it opens without");
+    let encrypted = scene.proxy.handshakes();
+    for mode in ["", "&sslmode=require", "&sslmode=prefer"] {
+        scene
+            .refusal(&format!("&channel_binding=require{mode}"))
+            .await;
+    }
+    assert!(scene.proxy.handshakes() > encrypted);
+    let error = scene
+        .refusal("&channel_binding=require&sslmode=disable")
+        .await;
+    assert_eq!(error.code(), "invalid_configuration");
+    // And where the server has no TLS at all.
+    let url = scene.database.url() + "&channel_binding=require";
+    open(&url).await.expect_err("it is refused");
+}
+
 #[tokio::test]
 async fn allow_and_disable_stay_plain_where_they_can() {
     let server = Authority::new().server("localhost");

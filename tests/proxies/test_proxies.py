@@ -95,7 +95,7 @@ def test_a_prefix(servers: ServerPool, proxies: Proxies, tmp_path: Path, program
 
 @BOTH
 def test_pings_keep_an_idle_socket_open(servers: ServerPool, proxies: Proxies, program: str) -> None:
-    behind = servers.prepare("sqlite", "--ws-ping-interval", "0.4", "--ws-ping-timeout", "0.4")
+    behind = servers.prepare("sqlite", "--ws-ping-interval", "0.4")
     behind.server.start()
     chat = proxies.start(program, behind, **{"60s": "1s"})
     ana = chat.user()

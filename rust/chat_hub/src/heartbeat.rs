@@ -1,8 +1,8 @@
 //! Pings without a timer per connection: a wheel of due times per shard.
 //!
 //! Each open connection stands in the wheel once. When it is due it is either
-//! pinged, found without a pong (and ended), or, its pong being in, put back for
-//! the next ping. Times are ticks of 50 ms since the shard started.
+//! pinged, found without a pong in time (and ended), or put back for the next
+//! ping. Times are ticks of 50 ms since the shard started.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -58,7 +58,7 @@ impl HeartbeatWheel {
 pub(crate) enum Beat {
     /// Send a ping and look again at that tick.
     Ping { again_at: u64 },
-    /// The pong is in; the next ping is due at that tick.
+    /// The pong is in, or may still come; look again at that tick.
     Wait { until: u64 },
     /// No pong in time.
     Dead,
@@ -101,7 +101,15 @@ impl Pulse {
 
     pub(crate) fn beat(&self, now: u64) -> Beat {
         match self.state.get() {
-            PulseState::Pinged { .. } => Beat::Dead,
+            PulseState::Pinged { at } => {
+                let end = at + ticks(self.heartbeat.timeout);
+                if now >= end {
+                    return Beat::Dead;
+                }
+                Beat::Wait {
+                    until: end.min(now + ticks(self.heartbeat.interval)),
+                }
+            }
             PulseState::Answered { pinged_at }
                 if pinged_at + ticks(self.heartbeat.interval) > now =>
             {
@@ -113,7 +121,7 @@ impl Pulse {
             PulseState::Answered { .. } | PulseState::Resting => {
                 self.state.set(PulseState::Pinged { at: now });
                 Beat::Ping {
-                    again_at: now + ticks(self.heartbeat.timeout),
+                    again_at: now + ticks(self.heartbeat.timeout.min(self.heartbeat.interval)),
                 }
             }
         }
@@ -153,15 +161,25 @@ mod tests {
         assert_eq!(pulse.beat(600), Beat::Dead);
     }
 
+    // Proxies end what is idle: whoever lowers the interval for that means it,
+    // and leaves the timeout as it is.
     #[test]
-    fn a_timeout_beyond_the_interval_pings_at_once() {
+    fn a_timeout_beyond_the_interval_does_not_delay_pings() {
         let pulse = Pulse::new(Heartbeat {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(5),
         });
-        assert_eq!(pulse.beat(20), Beat::Ping { again_at: 120 });
+        assert_eq!(pulse.beat(20), Beat::Ping { again_at: 40 });
         pulse.pong_received();
-        assert_eq!(pulse.beat(120), Beat::Ping { again_at: 220 });
+        assert_eq!(pulse.beat(40), Beat::Ping { again_at: 60 });
+        // A late pong is a pong.
+        assert_eq!(pulse.beat(60), Beat::Wait { until: 80 });
+        pulse.pong_received();
+        assert_eq!(pulse.beat(80), Beat::Ping { again_at: 100 });
+        for tick in [100, 120, 140, 160] {
+            assert_eq!(pulse.beat(tick), Beat::Wait { until: tick + 20 });
+        }
+        assert_eq!(pulse.beat(180), Beat::Dead);
     }
 
     #[test]

@@ -128,6 +128,37 @@ async def test_the_server_ends_a_socket(socket_io: Engine) -> None:
         await socket.connect("/custom")
 
 
+DEEP = "[" * 5_000 + "]" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "back"),
+    [
+        ('{"x":1e400}', '{"x":null}'),
+        ('[-1E999,"1e400",0.5]', '[null,"1e400",0.5]'),
+        ("9" * 400, "null"),
+        ("123456789012345678901234567890", "1.2345678901234568e+29"),
+        ("1e-400", "0.0"),
+        ('{"a":1,"a":2,"__proto__":3}', '{"__proto__":3,"a":2}'),
+        (r'"\ud83d","\ude00\ud83d"', '"\ufffd","\ufffd\ufffd"'),
+        (r'{"\ud800":"\u0000"}', '{"\ufffd":"\\u0000"}'),
+        ("[" * 100 + "]" * 100, "[" * 100 + "]" * 100),
+        (f'{DEEP},{{"x":{DEEP}}},7', "null,null,7"),
+    ],
+    ids=range(10),
+)
+@scenario
+async def test_what_only_other_languages_read_ends_no_connection(socket_io: Engine, sent: str, back: str) -> None:
+    async with socket_io.opened() as socket:
+        await socket.send(f'40{{"token":"1","x":{DEEP},"y":1e400}}')
+        assert str(await socket.next()).startswith('40{"sid":')
+        assert await socket.next() == '42["auth",{"token":"1","x":null,"y":null}]'
+        await socket.send(f'42["message",{sent}]', f'42456["message-with-ack",{sent}]')
+        await socket.expect(f'42["message-back",{back}]', f"43456[{back}]")
+        await socket.send(f'451-["message",{{"_placeholder":true,"num":0}},{sent}]', b"attachment")
+        await socket.expect(f'451-["message-back",{{"_placeholder":true,"num":0}},{back}]', b"attachment")
+
+
 @pytest.mark.parametrize("namespace", ["", "/custom,"])
 @scenario
 async def test_events_come_back(socket_io: Engine, namespace: str) -> None:

@@ -10,6 +10,7 @@
 //! not used, because a task and a queue per client cannot write a frame to a thousand
 //! clients at the price of the hub.
 
+mod client_json;
 mod config;
 mod conformance;
 mod conversation;

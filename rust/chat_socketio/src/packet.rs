@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use socketioxide_core::packet::{Packet, PacketData};
 
+use crate::client_json::{read_array, read_object};
 use crate::engine::conversation::Undecodable;
 use crate::payload::Payload;
 
@@ -53,7 +54,7 @@ impl ClientPacket {
         let checked = match packet.inner {
             PacketData::Connect(None) => Self::Connect { auth: Map::new() },
             PacketData::Connect(Some(auth)) => Self::Connect {
-                auth: parse(&auth)?,
+                auth: read_object(text_of(&auth)?)?,
             },
             PacketData::Disconnect => Self::Disconnect,
             PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack) => {
@@ -78,15 +79,12 @@ impl ClientPacket {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(
-    value: &socketioxide_core::Value,
-) -> Result<T, Undecodable> {
-    let text = value.as_str().ok_or(Undecodable)?;
-    serde_json::from_str(text).map_err(|_| Undecodable)
+fn text_of(value: &socketioxide_core::Value) -> Result<&str, Undecodable> {
+    Ok(value.as_str().ok_or(Undecodable)?)
 }
 
 fn payload(value: socketioxide_core::Value) -> Result<Payload, Undecodable> {
-    let args: Vec<Value> = parse(&value)?;
+    let args = read_array(text_of(&value)?)?;
     let attachments: Vec<Bytes> = match value {
         socketioxide_core::Value::Str(_, Some(attachments)) => attachments.into(),
         _ => Vec::new(),

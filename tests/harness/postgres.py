@@ -60,10 +60,6 @@ class PostgresAccess:
         self.execute(f'create database "{name}"')
         return with_database(self.url, name)
 
-    def drop_database(self, url: str) -> None:
-        """Drop a database made here, whoever is still connected."""
-        self.execute(f'drop database if exists "{urlsplit(url).path[1:]}" with (force)')
-
 
 class PostgresCluster(PostgresAccess):
     """A cluster of our own, stopped and removed by ``close``."""

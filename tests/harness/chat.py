@@ -241,12 +241,12 @@ class Chat:
             socket.welcomed()
         return socket
 
-    def connect_all(self, room_id: int, *users: User) -> list[ChatSocket]:
+    def connect_all(self, room_id: int, *users: User, **options: Any) -> list[ChatSocket]:
         """Open a socket for each user; nobody has a frame left to read afterwards."""
         opened: list[ChatSocket] = []
         present: list[int] = []
         for user in users:
-            socket = self.connect(room_id, user)
+            socket = self.connect(room_id, user, **options)
             if user.id not in present:
                 for other in opened:
                     other.expect("user_joined")

@@ -17,6 +17,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "PROXIES.md"
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 NGINX = """
 daemon off;
+master_process off;
 {user}
 pid nginx.pid;
 error_log stderr crit;

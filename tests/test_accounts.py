@@ -129,6 +129,30 @@ def test_a_cut_inside_a_character_counts_bytes(chat: Chat) -> None:
     assert chat.log_in(ana.username, "a" * 71 + "n").status_code == 401
 
 
+# The same characters: of one code point each, with combining accents, and of both kinds.
+FORMS = ["contrase\u00f1a-caf\u00e9", "contrasen\u0303a-cafe\u0301", "contrase\u00f1a-cafe\u0301"]
+
+
+@pytest.mark.parametrize("registered", FORMS, ids=["composed", "decomposed", "mixed"])
+def test_the_form_in_which_a_password_is_typed_does_not_matter(chat: Chat, registered: str) -> None:
+    ana = chat.register(password=registered)
+    assert [chat.log_in(ana.username, typed).status_code for typed in FORMS] == [200] * 3
+    assert chat.log_in(ana.username, "contrasena-cafe").status_code == 401
+
+
+# Made with another bcrypt implementation, cost 4, of the first two as they are.
+HASHES_OF_FORMS = [
+    "$2b$04$xJti8o/l9xf3TYIXF0XHAOgnYnujaIunU05hKi2jc.bRJ0GVcg3ni",
+    "$2b$04$xJti8o/l9xf3TYIXF0XHAOJ2E8os0au79tBNFUgpPjGBVPNVdUtkW",
+]
+
+
+@pytest.mark.parametrize("hashed", HASHES_OF_FORMS, ids=["composed", "decomposed"])
+def test_hashes_of_what_was_typed_stay_valid(chat: Chat, hashed: str) -> None:
+    ana = chat.user(hashed=hashed)
+    assert [chat.log_in(ana.username, typed).status_code for typed in FORMS] == [200] * 3
+
+
 def test_unknown_users_take_as_long_as_wrong_passwords(chat: Chat) -> None:
     ana = chat.user(hashed=ORIGINAL_HASH[1])
 

@@ -13,10 +13,14 @@ type Source = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// The disk is full, the bucket is missing or closed to us, or the way to
-    /// it is broken. The same call can succeed later.
+    /// The disk is full, or the way to the bucket is broken. The same call can succeed
+    /// later.
     #[error("the storage is unavailable")]
     Unavailable { source: Source },
+    /// The bucket is missing or closed to us, or the folder is. The same call fails until
+    /// the operator has changed that.
+    #[error("the storage refuses the service")]
+    Refused { source: Source },
     #[error("the object does not exist")]
     NotFound,
     #[error("the file is larger than {max_bytes} bytes")]
@@ -62,7 +66,7 @@ impl StorageError {
     /// The stable name of this error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unavailable { .. } => "storage_unavailable",
+            Self::Unavailable { .. } | Self::Refused { .. } => "storage_unavailable",
             Self::NotFound => "object_not_found",
             Self::TooLarge { .. } => "file_too_large",
             Self::InvalidConfiguration { .. } => "invalid_configuration",
@@ -76,7 +80,7 @@ impl StorageError {
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::NotFound => ErrorKind::NotFound,
             Self::TooLarge { .. } => ErrorKind::Invalid,
-            Self::InvalidConfiguration { .. } => ErrorKind::Configuration,
+            Self::Refused { .. } | Self::InvalidConfiguration { .. } => ErrorKind::Configuration,
             Self::Internal { .. } => ErrorKind::Internal,
         }
     }
@@ -99,6 +103,12 @@ impl StorageError {
         }
     }
 
+    pub(crate) fn refused(source: impl Into<Source>) -> Self {
+        Self::Refused {
+            source: source.into(),
+        }
+    }
+
     pub(crate) fn internal(source: impl Into<Source>) -> Self {
         Self::Internal {
             source: source.into(),
@@ -111,12 +121,10 @@ impl From<io::Error> for StorageError {
         use io::ErrorKind as Kind;
         match error.kind() {
             Kind::NotFound => Self::NotFound,
-            Kind::StorageFull
-            | Kind::QuotaExceeded
-            | Kind::PermissionDenied
-            | Kind::ReadOnlyFilesystem
-            | Kind::ResourceBusy
-            | Kind::TimedOut => Self::unavailable(error),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::ResourceBusy | Kind::TimedOut => {
+                Self::unavailable(error)
+            }
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::refused(error),
             _ => Self::internal(error),
         }
     }
@@ -151,5 +159,17 @@ mod tests {
             error.report(),
             "the storage is unavailable: no storage space"
         );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_waits_for_the_operator() {
+        for kind in [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ] {
+            let error = StorageError::from(io::Error::from(kind));
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert_eq!(error.code(), "storage_unavailable");
+        }
     }
 }

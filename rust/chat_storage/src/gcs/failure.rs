@@ -7,13 +7,15 @@ use crate::error::StorageError;
 /// A failed request, without the address it went to: that of an upload session
 /// is a secret that lets anybody write.
 pub(super) fn storage_error(error: Error) -> StorageError {
-    let is_refused = matches!(status(&error), Some(400..=499)) && !is_transient(&error);
-    let is_known = matches!(status(&error), Some(401 | 403 | 404));
+    let is_transient = is_transient(&error);
+    let status = status(&error);
     let error = without_address(error);
-    if is_refused && !is_known {
-        StorageError::internal(error)
-    } else {
-        StorageError::unavailable(error)
+    match status {
+        _ if is_transient => StorageError::unavailable(error),
+        // The key, the rights or the bucket: nothing of it comes back by itself.
+        Some(401 | 403 | 404) => StorageError::refused(error),
+        Some(400..=499) => StorageError::internal(error),
+        _ => StorageError::unavailable(error),
     }
 }
 

@@ -14,6 +14,7 @@ mod signing;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gcloud_storage::http::objects::Object;
@@ -46,6 +47,8 @@ struct Bucket {
     base_url: String,
     /// Present if URLs are signed, and objects therefore private.
     signer: Option<UrlSigner>,
+    /// Whether the bucket has been seen to refuse access rights of single objects.
+    refuses_acls: AtomicBool,
 }
 
 impl GoogleCloudStorage {
@@ -63,6 +66,7 @@ impl GoogleCloudStorage {
             name: config.bucket,
             connection,
             signer,
+            refuses_acls: AtomicBool::new(false),
         };
         Ok(Self {
             bucket: Arc::new(bucket),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,27 +58,7 @@ impl GcsWriter {
         key: ObjectKey,
         media_type: MediaType,
     ) -> Result<Self, StorageError> {
-        let is_public = bucket.signer.is_none();
-        let request = UploadObjectRequest {
-            bucket: bucket.name.clone(),
-            // Never writes over an object.
-            if_generation_match: Some(0),
-            predefined_acl: is_public.then_some(PredefinedObjectAcl::PublicRead),
-            ..Default::default()
-        };
-        let mut media = Media::new(key.to_string());
-        media.content_type = media_type.as_str().into();
-        let upload = UploadType::Simple(media);
-        let client = bucket.connection.client().await?;
-        let session = repeat(|| client.prepare_resumable_upload(&request, &upload)).await;
-        let session = session.map_err(|error| match is_public && refuses_acl(&error) {
-            true => StorageError::InvalidConfiguration {
-                key: "GCS_PUBLIC_URLS",
-                found: "true".to_owned(),
-                expected: "false, or a bucket without uniform bucket-level access",
-            },
-            false => storage_error(error),
-        })?;
+        let session = start_session(&bucket, &key, media_type).await?;
         Ok(Self {
             bucket,
             key,
@@ -210,10 +191,51 @@ fn session_error(error: Error) -> StorageError {
     }
 }
 
-/// Buckets with uniform access take no rights for single objects.
-fn refuses_acl(error: &Error) -> bool {
-    let message = error.to_string();
-    status(error) == Some(400) && message.contains("uniform bucket-level access")
+/// Starts an upload. The object becomes readable for everybody where URLs are not signed,
+/// unless the bucket decides who may read (uniform access, public access prevention).
+async fn start_session(
+    bucket: &Bucket,
+    key: &ObjectKey,
+    media_type: MediaType,
+) -> Result<ResumableUploadClient, StorageError> {
+    let mut media = Media::new(key.to_string());
+    media.content_type = media_type.as_str().into();
+    let upload = UploadType::Simple(media);
+    let client = bucket.connection.client().await?;
+    let start = async |acl: Option<PredefinedObjectAcl>| {
+        let request = UploadObjectRequest {
+            bucket: bucket.name.clone(),
+            // Never writes over an object.
+            if_generation_match: Some(0),
+            predefined_acl: acl,
+            ..Default::default()
+        };
+        repeat(|| client.prepare_resumable_upload(&request, &upload)).await
+    };
+    let wants_acl = bucket.signer.is_none() && !bucket.refuses_acls.load(Ordering::Relaxed);
+    if wants_acl {
+        match start(Some(PredefinedObjectAcl::PublicRead)).await {
+            Ok(session) => return Ok(session),
+            Err(error) if may_be_about_acl(&error) => {}
+            Err(error) => return Err(storage_error(error)),
+        }
+    }
+    let session = start(None).await.map_err(storage_error)?;
+    // Without the access right it went well, so that is what was refused.
+    if wants_acl && !bucket.refuses_acls.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            bucket = bucket.name,
+            "the bucket decides itself who may read its objects (uniform access): public URLs \
+             work if everybody may read the bucket; else set GCS_PUBLIC_URLS=false"
+        );
+    }
+    Ok(session)
+}
+
+/// Whether a request may have been refused for the access right in it: 400 with uniform
+/// access, 412 with public access prevention.
+fn may_be_about_acl(error: &Error) -> bool {
+    matches!(status(error), Some(400 | 412))
 }
 
 /// Four bytes in network order, in base64.

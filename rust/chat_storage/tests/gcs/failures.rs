@@ -82,7 +82,7 @@ async fn a_refusal_is_not_repeated() {
     let mut writer = writer(&store, &key()).await;
     proxy.fail_next("PUT", Fault::Refuse(403));
     let error = writer.write(&content(LENGTH)).await.expect_err("no way");
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(proxy.count("PUT"), 1);
 }
 
@@ -169,14 +169,67 @@ async fn deleting_and_checking_are_repeated() {
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_unavailable() {
+async fn what_the_operator_has_to_change_is_no_passing_fault() {
+    for status in [401, 403, 404] {
+        let proxy = Proxy::start().await;
+        proxy.fail_next("POST", Fault::Refuse(status));
+        let error = put(&store_at(&proxy.address), &key(), b"x").await;
+        let error = error.expect_err("no way");
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
+        assert_eq!(
+            (error.code(), proxy.count("POST")),
+            ("storage_unavailable", 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_takes_no_access_rights_is_written_without() {
+    for status in [400, 412] {
+        let proxy = Proxy::start().await;
+        let store = store_at(&proxy.address);
+        proxy.fail_next("POST", Fault::Refuse(status));
+        for _ in 0..2 {
+            let key = key();
+            put(&store, &key, b"hola").await.expect("it is stored");
+            assert!(exists(&store, &key).await);
+        }
+        let starts = proxy
+            .heads()
+            .into_iter()
+            .filter(|head| head.starts_with("POST"));
+        let with_rights: Vec<_> = starts.map(|head| head.contains("predefinedAcl")).collect();
+        // Once known, it is not tried again.
+        assert_eq!(with_rights, [true, false, false]);
+    }
+}
+
+#[tokio::test]
+async fn another_refusal_of_the_start_stays_one() {
+    let proxy = Proxy::start().await;
+    let store = store_at(&proxy.address);
+    proxy.fail_next("POST", Fault::Refuse(400));
+    proxy.fail_next("POST", Fault::Refuse(400));
+    let error = put(&store, &key(), b"x").await.expect_err("no way");
+    assert_eq!(error.kind(), ErrorKind::Internal, "{}", error.report());
+    // It was not about the rights, so the next object gets them.
+    put(&store, &key(), b"x").await.expect("it is stored");
+    let last = proxy
+        .heads()
+        .into_iter()
+        .rfind(|head| head.starts_with("POST"));
+    assert!(last.is_some_and(|head| head.contains("predefinedAcl=publicRead")));
+}
+
+#[tokio::test]
+async fn a_missing_bucket_waits_for_the_operator() {
     let mut config = config(&crate::fixture::emulator());
     config.bucket = "izpochat-not-there".to_owned();
     let store = store_with(config);
     let error = store.check().await.expect_err("not there");
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.report());
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
     let error = put(&store, &key(), b"x").await.expect_err("not there");
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{}", error.report());
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{}", error.report());
     store.delete(&key()).await.expect("nothing to delete");
 }
 

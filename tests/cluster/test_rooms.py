@@ -13,6 +13,8 @@ def test_messages_reach_the_readers_of_both(processes: list[Chat], people: list[
     (one, other), (ana, beto) = processes, people
     room = one.room(ana)
     at_one = one.connect(room, ana)
+    # Presence reaches the other process a moment later.
+    wait_until(lambda: other.online(room, ana) == [ana.id], "ana to be seen")
     at_other = other.connect(room, beto, welcomed=False)
     assert at_other.expect("welcome")["room_id"] == room
     online = at_other.expect("users_online")

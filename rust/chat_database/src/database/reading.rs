@@ -16,7 +16,7 @@ impl Database {
     /// The rooms the user is a member of, each once, by id.
     pub async fn list_rooms_of_user(&self, user: UserId) -> Result<Vec<OwnRoom>, DatabaseError> {
         let is_known = self.knows_reading();
-        query!(self, snapshot reading::list_rooms(user, is_known))
+        query!(self, read reading::list_rooms(user, is_known))
     }
 
     /// How far the user has read in a room; none where it is not known.

@@ -11,7 +11,7 @@ impl Database {
     /// The public rooms by id. Rooms without owner or without a privacy flag,
     /// which old databases may hold, are left out.
     pub async fn list_public_rooms(&self, page: Page) -> Result<Vec<RoomDetails>, DatabaseError> {
-        query!(self, snapshot rooms::list_public(page))
+        query!(self, read rooms::list_public(page))
     }
 
     pub async fn find_room_details(

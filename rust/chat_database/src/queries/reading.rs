@@ -44,8 +44,7 @@ pub(crate) async fn list(
     Ok(readings.collect())
 }
 
-/// The rooms of a user, with how far the user has read if that is known here. Needs a
-/// snapshot.
+/// The rooms of a user, with how far the user has read if that is known here.
 pub(crate) async fn list_rooms(
     connection: &mut Connection,
     user: UserId,

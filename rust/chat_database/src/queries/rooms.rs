@@ -102,7 +102,8 @@ pub(crate) async fn list_of_user(
     with_people(connection, rooms).await
 }
 
-/// Adds owners and members in two queries. Needs a snapshot. Memberships and users are read
+/// Adds owners and members in two queries, without the two round trips of a snapshot: the
+/// members are those of a moment after that of the rooms. Memberships and users are read
 /// apart because the same users are in many rooms.
 async fn with_people(
     connection: &mut Connection,

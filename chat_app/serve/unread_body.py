@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # More is not waited for: the client loses its answer then.
 _MAX_BYTES = 128 * 1024 * 1024
 _MAX_SECONDS = 10.0
+# Most requests; looking at their headers would cost each of them.
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class UnreadBodyMiddleware:
@@ -24,7 +26,7 @@ class UnreadBodyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and stay until its body is there."""
-        if scope["type"] != "http" or not _ends_with_answer(scope):
+        if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY or not _ends_with_answer(scope):
             await self._app(scope, receive, send)
             return
         body = WatchedBody(receive)

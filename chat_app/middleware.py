@@ -97,7 +97,8 @@ class ContractCORS:
         settings = scope["app"].state.settings
         if settings is not None and settings.allowed_origins is not self._origins:
             self._origins = settings.allowed_origins
-            self._cors = _StarCORSMiddleware(
+            kind = _StarCORSMiddleware if "*" in settings.allowed_origins else CORSMiddleware
+            self._cors = kind(
                 self._app,
                 allow_origins=settings.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"],
@@ -108,7 +109,7 @@ class ContractCORS:
 
 
 class _StarCORSMiddleware(CORSMiddleware):
-    """Starlette's middleware, but with every origin allowed a simple answer says ``*``.
+    """For every origin: Starlette's middleware, but a simple answer says ``*``.
 
     Newer releases name the origin there, which lets any page read answers with credentials. It is named only when the
     request carries a cookie, as the release the clients were recorded with did.
@@ -116,7 +117,7 @@ class _StarCORSMiddleware(CORSMiddleware):
 
     async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
         """Add the headers to the start of an answer."""
-        if not self.allow_all_origins or "origin" not in request_headers or "cookie" in request_headers:
+        if "origin" not in request_headers or "cookie" in request_headers:
             await super().send(message, send, request_headers)
             return
         if message["type"] == "http.response.start":

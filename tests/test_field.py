@@ -134,3 +134,13 @@ def test_ranges_of_other_clients(servers: ServerPool, tmp_path: Path, asked: str
     uploaded = chat.post("/api/uploads/", chat.user(), files={"file": ("a.txt", b"0123456789", "text/plain")})
     answer = chat.get(urlsplit(uploaded.json()["public_url"]).path, headers={"Range": asked})
     assert (answer.status_code, answer.content) == (status, content)
+
+
+@pytest.mark.parametrize("key", ["SECRET_KEY", "APP_NAME", "JWT_SECRET"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_quotes_that_docker_keeps_are_named(servers: ServerPool, key: str, quote: str) -> None:
+    value = "a-value-that-nobody-shows-0123456789"
+    chat = servers.prepare("sqlite", settings={key: f"{quote}{value}{quote}"})
+    chat.server.start()
+    assert f"{key}: the quotes around the value are taken as a part of it" in chat.server.log
+    assert value not in chat.server.log

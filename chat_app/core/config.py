@@ -6,6 +6,7 @@ people carry ``.env`` files over from other versions. A secret may be in a file 
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,9 @@ _SECRET_KEYS = frozenset(
 )
 _POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+unix"})
+
+
+logger = logging.getLogger("izpochat.config")
 
 
 class ConfigurationError(Exception):
@@ -65,12 +69,23 @@ class EnvironmentSettings(BaseSettings):
             ConfigurationError: with all problems at once.
         """
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             problems = [_describe(item, cls.model_fields) for item in error.errors(include_url=False)]
             raise ConfigurationError(problems) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError([f".env: it cannot be read ({error})"]) from None
+        settings._warn_of_quotes()
+        return settings
+
+    def _warn_of_quotes(self) -> None:
+        # docker --env-file keeps the quotes that .env files have. Tokens may be signed with such a value already, so it
+        # stays as it is.
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if isinstance(text, str) and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+                logger.warning("%s: the quotes around the value are taken as a part of it", key.upper())
 
     @classmethod
     def settings_customise_sources(
